@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "corosync/cmap_reader.h"
+
+#include <utf8cpp/utf8.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <iterator>
+#include <utility>
+
+namespace corosync_exporter {
+namespace {
+
+// More than any value of the configuration: corosync.conf's lines end at 512 bytes (coroparse.c).
+constexpr std::size_t value_size = 512;
+
+template <class Number>
+std::optional<std::uint64_t> unsigned_from(const std::vector<char>& bytes) {
+  Number number{};
+  if (bytes.size() != sizeof number) {
+    return std::nullopt;
+  }
+  std::memcpy(&number, bytes.data(), sizeof number);
+  return number;
+}
+
+Connection<cmap_finalize> connect(Calls& calls) {
+  cmap_handle_t raw = 0;
+  calls.make("cmap_initialize", -1, [&] { return cmap_initialize(&raw); });
+  Handle<cmap_finalize> handle{raw};
+  int descriptor = -1;
+  check(cmap_fd_get(raw, &descriptor), "cmap_fd_get");
+  return {std::move(handle), descriptor};
+}
+
+}  // namespace
+
+CmapReader::CmapReader(Calls& calls) : calls_{calls}, connection_{connect(calls)} {}
+
+std::optional<CmapReader::Value> CmapReader::value(const std::string& key) {
+  Value value{.bytes = std::vector<char>(value_size)};
+  std::size_t size = value.bytes.size();
+  const cs_error_t code = calls_.attempt("cmap_get", descriptor(), [&] {
+    return cmap_get(connection_.handle(), key.c_str(), value.bytes.data(), &size, &value.type);
+  });
+  if (code == CS_ERR_NOT_EXIST) {
+    return std::nullopt;
+  }
+  check(code, "cmap_get");
+  value.bytes.resize(std::min(size, value.bytes.size()));
+  return value;
+}
+
+std::optional<std::string> CmapReader::text(const std::string& key) {
+  const auto found = value(key);
+  if (!found || found->type != CMAP_VALUETYPE_STRING) {
+    return std::nullopt;
+  }
+  const auto end = std::find(found->bytes.begin(), found->bytes.end(), '\0');
+  std::string text;
+  utf8::replace_invalid(found->bytes.begin(), end, std::back_inserter(text));
+  return text;
+}
+
+std::optional<std::uint64_t> CmapReader::number(const std::string& key) {
+  const auto found = value(key);
+  if (!found) {
+    return std::nullopt;
+  }
+  switch (found->type) {
+    case CMAP_VALUETYPE_UINT8:
+      return unsigned_from<std::uint8_t>(found->bytes);
+    case CMAP_VALUETYPE_UINT16:
+      return unsigned_from<std::uint16_t>(found->bytes);
+    case CMAP_VALUETYPE_UINT32:
+      return unsigned_from<std::uint32_t>(found->bytes);
+    case CMAP_VALUETYPE_UINT64:
+      return unsigned_from<std::uint64_t>(found->bytes);
+    default:
+      return std::nullopt;
+  }
+}
+
+std::vector<std::string> CmapReader::keys(const std::string& prefix) {
+  cmap_iter_handle_t iterator = 0;
+  calls_.make("cmap_iter_init", descriptor(),
+              [&] { return cmap_iter_init(connection_.handle(), prefix.c_str(), &iterator); });
+  std::vector<std::string> keys;
+  // An iteration that an error ends needs no cmap_iter_finalize: the connection goes with it.
+  while (true) {
+    std::array<char, CMAP_KEYNAME_MAXLEN + 1> key{};
+    std::size_t size = 0;
+    cmap_value_types_t type{};
+    const cs_error_t code = calls_.attempt("cmap_iter_next", descriptor(), [&] {
+      return cmap_iter_next(connection_.handle(), iterator, key.data(), &size, &type);
+    });
+    if (code == CS_ERR_NO_SECTIONS) {
+      break;
+    }
+    check(code, "cmap_iter_next");
+    keys.emplace_back(key.data());
+  }
+  calls_.make("cmap_iter_finalize", descriptor(),
+              [&] { return cmap_iter_finalize(connection_.handle(), iterator); });
+  return keys;
+}
+
+}  // namespace corosync_exporter

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "corosync/collector.h"
+
+#include <utility>
+
+#include "clock.h"
+
+namespace corosync_exporter {
+
+Collector::Collector(unsigned int track, std::function<void()> ring)
+    : track_{track}, ring_{std::move(ring)}, thread_{[this] { run(); }} {}
+
+Collector::~Collector() {
+  order([](Work& work) { work.stop = true; });
+  cancel();
+}
+
+template <class Change>
+void Collector::order(Change change) {
+  {
+    const std::lock_guard lock{mutex_};
+    change(work_);
+  }
+  changed_.notify_all();
+}
+
+void Collector::connect() {
+  order([](Work& work) { work.connect = true; });
+}
+
+void Collector::read(Request request) {
+  order([&](Work& work) { work.read = std::move(request); });
+}
+
+void Collector::end(std::unique_ptr<Subscription> subscription) {
+  order([&](Work& work) {
+    work.ended.push_back(std::move(subscription));
+    work.read.reset();  // of a connection that is no more
+  });
+}
+
+std::vector<Collector::Report> Collector::take_reports() {
+  const std::lock_guard lock{mutex_};
+  return std::exchange(outbox_, {});
+}
+
+bool Collector::stop(std::unique_ptr<Subscription> subscription,
+                     std::chrono::milliseconds patience) {
+  order([&](Work& work) {
+    work.connect = false;
+    work.read.reset();
+    work.stop = true;
+    work.last = std::move(subscription);
+  });
+  std::unique_lock lock{mutex_};
+  return changed_.wait_for(lock, patience, [this] { return stopped_; });
+}
+
+void Collector::run() {
+  while (true) {
+    Work work = next_work();
+    for (auto& subscription : work.ended) {
+      finish(std::move(subscription));
+    }
+    if (work.connect) {
+      connect_now();
+    }
+    if (work.read) {
+      readings_.read(*work.read, [this](Event event) {
+        report(Reading{.at = current_moment(), .event = std::move(event)});
+      });
+    }
+    drain_.empty(current_moment().steady);
+    if (work.stop) {
+      if (work.last) {
+        try {
+          work.last->stop(calls_);
+        } catch (const CorosyncError&) {
+          // corosync has gone in the meantime, and with it what there was to stop
+        }
+        finish(std::move(work.last));
+      }
+      break;
+    }
+  }
+  {
+    const std::lock_guard lock{mutex_};
+    stopped_ = true;
+  }
+  changed_.notify_all();
+}
+
+Collector::Work Collector::next_work() {
+  const auto look = drain_.next_look();
+  std::unique_lock lock{mutex_};
+  const auto ordered = [this] { return work_.any(); };
+  if (look) {
+    changed_.wait_for(lock, *look, ordered);
+  } else {
+    changed_.wait(lock, ordered);
+  }
+  return std::exchange(work_, {});
+}
+
+void Collector::connect_now() {
+  auto subscription = std::make_unique<Subscription>();
+  try {
+    subscription->open(calls_, track_);
+    report(std::move(subscription));
+  } catch (const CorosyncError& error) {
+    finish(std::move(subscription));
+    report(ConnectFailure{error});
+  }
+}
+
+void Collector::finish(std::unique_ptr<Subscription> subscription) {
+  const auto descriptors = subscription->descriptors();
+  drain_.add(std::move(subscription), descriptors, current_moment().steady);
+  readings_.disconnect();
+}
+
+void Collector::report(Report report) {
+  {
+    const std::lock_guard lock{mutex_};
+    outbox_.push_back(std::move(report));
+  }
+  ring_();
+}
+
+}  // namespace corosync_exporter

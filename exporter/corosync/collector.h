@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one thread whose calls may wait for corosync: it connects, reads and finalizes, and may hang
+// for as long as corosync hangs. Nobody waits for it.
+//
+// Threads: all members belong to the loop's thread, but waiting(), which any may call. What the
+// collector has to tell it leaves in an outbox, and rings.
+// Lifetime: the destructor waits for the thread. Where stop() came back false, that may take as
+// long as corosync pleases, and the process is better ended with _exit.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "corosync/call.h"
+#include "corosync/drain.h"
+#include "corosync/readings.h"
+#include "corosync/subscription.h"
+
+namespace corosync_exporter {
+
+class Collector {
+ public:
+  // A subscription as asked for, why there is none, or a reading.
+  struct ConnectFailure {
+    CorosyncError error;
+  };
+  struct Reading {
+    Moment at;
+    Event event;
+  };
+  using Report = std::variant<std::unique_ptr<Subscription>, ConnectFailure, Reading>;
+
+  // `track`: quorum_trackstart's flags. `ring` is called on the collector's thread whenever there
+  // are reports to take.
+  Collector(unsigned int track, std::function<void()> ring);
+  ~Collector();
+  Collector(const Collector&) = delete;
+  Collector& operator=(const Collector&) = delete;
+
+  // What to do next. None waits; a request that has not been begun is replaced by a newer one.
+  void connect();
+  void read(Request request);
+  // Ends a subscription, and the readings' connections with it.
+  void end(std::unique_ptr<Subscription> subscription);
+
+  [[nodiscard]] std::vector<Report> take_reports();
+
+  // The call under way, and how to give it up: it fails within 2 s, if it can be given up at all.
+  [[nodiscard]] std::optional<Calls::Waiting> waiting() const { return calls_.waiting(); }
+  void cancel() { calls_.cancel(); }
+
+  // Finishes what was asked for, `subscription`'s polite end last. False if that takes longer than
+  // `patience`: corosync hangs.
+  [[nodiscard]] bool stop(std::unique_ptr<Subscription> subscription,
+                          std::chrono::milliseconds patience);
+
+ private:
+  struct Work {
+    std::vector<std::unique_ptr<Subscription>> ended;
+    bool connect = false;
+    std::optional<Request> read;
+    bool stop = false;
+    std::unique_ptr<Subscription> last;  // to be ended politely
+    [[nodiscard]] bool any() const { return !ended.empty() || connect || read || stop; }
+  };
+
+  void run();
+  [[nodiscard]] Work next_work();
+  void connect_now();
+  void finish(std::unique_ptr<Subscription> subscription);
+  void report(Report report);
+  template <class Change>
+  void order(Change change);
+
+  const unsigned int track_;
+  const std::function<void()> ring_;
+  Calls calls_;
+
+  // The collector's thread only
+  Drain drain_;
+  Readings readings_{calls_, drain_};
+
+  std::mutex mutex_;  // of all below
+  std::condition_variable changed_;
+  Work work_;
+  std::vector<Report> outbox_;
+  bool stopped_ = false;
+
+  std::jthread thread_;  // last: it uses all of the above
+};
+
+}  // namespace corosync_exporter

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owners of what C libraries hand out. Move-only; what they own is given back exactly once.
+#pragma once
+
+#include <corosync/corotypes.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <utility>
+
+namespace corosync_exporter {
+
+// A connection to one of corosync's services: quorum, votequorum, cmap and cfg all hand out a
+// number. 0 is never a valid one (hdb.h puts a random check in the upper half).
+//
+// Threads: one at a time may use a handle: two at once get each other's answers. *_initialize and
+// *_finalize of one library race against each other (libqb's hdb), so both belong to one thread.
+template <cs_error_t (*finalize)(std::uint64_t)>
+class Handle {
+ public:
+  Handle() = default;
+  explicit Handle(std::uint64_t raw) noexcept : raw_{raw} {}
+  Handle(Handle&& other) noexcept : raw_{std::exchange(other.raw_, 0)} {}
+  Handle& operator=(Handle&& other) noexcept {
+    std::swap(raw_, other.raw_);  // `other` finalizes ours
+    return *this;
+  }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+  ~Handle() {
+    if (raw_ != 0) {
+      finalize(raw_);  // CS_ERR_BAD_HANDLE is all it can say, and nothing is left to do about it
+    }
+  }
+
+  [[nodiscard]] std::uint64_t get() const noexcept { return raw_; }
+  explicit operator bool() const noexcept { return raw_ != 0; }
+
+ private:
+  std::uint64_t raw_ = 0;
+};
+
+// A handle with the descriptor that its library gives for it: *_fd_get.
+template <cs_error_t (*finalize)(std::uint64_t)>
+class Connection {
+ public:
+  Connection() = default;
+  Connection(Handle<finalize> handle, int descriptor) noexcept
+      : handle_{std::move(handle)}, descriptor_{descriptor} {}
+
+  [[nodiscard]] std::uint64_t handle() const noexcept { return handle_.get(); }
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }  // owned by the library
+  explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
+
+ private:
+  Handle<finalize> handle_;
+  int descriptor_ = -1;
+};
+
+class Descriptor {
+ public:
+  explicit Descriptor(int raw) noexcept : raw_{raw} {}
+  Descriptor(Descriptor&& other) noexcept : raw_{std::exchange(other.raw_, -1)} {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(raw_, other.raw_);
+    return *this;
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (raw_ >= 0) {
+      close(raw_);
+    }
+  }
+
+  [[nodiscard]] int get() const noexcept { return raw_; }
+
+ private:
+  int raw_ = -1;
+};
+
+}  // namespace corosync_exporter

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "corosync/watcher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "clock.h"
+#include "corosync/change_log.h"
+
+namespace corosync_exporter {
+namespace {
+
+using std::chrono::seconds;
+
+// How often to look at a call that has not come back.
+constexpr seconds watch_interval{1};
+// A failed reading is worth a new try before the next poll.
+constexpr seconds reading_retry{1};
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+bool is_refusal(const CorosyncError& error) {
+  return error.code() == CS_ERR_ACCESS || error.code() == CS_ERR_NO_SPACE;
+}
+
+}  // namespace
+
+Watcher::Watcher(EventLoop& loop, Timing timing, unsigned int track, const Logger& log,
+                 Publish publish)
+    : loop_{loop},
+      timing_{timing},
+      log_{log},
+      publish_{std::move(publish)},
+      state_{.stale_after = timing.stale_after},
+      told_{current_moment().steady},
+      next_retry_{timing.first_retry},
+      retry_{loop, [this] { connect(); }},
+      poll_{loop, [this] { poll(); }},
+      watch_{loop, [this] { watch(); }},
+      reported_{loop, [this] { take_reports(); }},
+      collector_{track, [this] { reported_.ring(); }} {}
+
+bool Watcher::stop(std::chrono::milliseconds patience) {
+  retry_.cancel();
+  poll_.cancel();
+  watch_.cancel();
+  if (subscription_) {
+    for (const int descriptor : subscription_->descriptors()) {
+      loop_.remove(descriptor);
+    }
+  }
+  return collector_.stop(std::move(subscription_), patience);
+}
+
+void Watcher::connect() {
+  collector_.connect();
+  watch_.start(watch_interval);
+}
+
+void Watcher::connected(std::unique_ptr<Subscription> subscription) {
+  subscription_ = std::move(subscription);
+  for (const int descriptor : subscription_->descriptors()) {
+    loop_.on_readable(descriptor, [this] { receive(); });
+  }
+  next_retry_ = timing_.first_retry;
+  poll_.start(timing_.poll_interval);
+  take(Connected{.has_provider = subscription_->has_provider()}, current_moment());
+  receive();
+}
+
+void Watcher::receive() {
+  std::optional<CorosyncError> failure;
+  try {
+    subscription_->dispatch();
+  } catch (const CorosyncError& error) {
+    failure = error;
+  }
+  const auto events = subscription_->take_events();
+  for (const auto& [at, event] : events) {
+    take(event, at);
+  }
+  if (failure) {
+    lost(*failure);
+  } else if (!events.empty()) {
+    ask();
+  }
+  publish();
+}
+
+void Watcher::take_reports() {
+  for (auto& report : collector_.take_reports()) {
+    std::visit(
+        Overloaded{[this](std::unique_ptr<Subscription>& subscription) {
+                     connected(std::move(subscription));
+                   },
+                   [this](const Collector::ConnectFailure& failure) { failed(failure.error); },
+                   [this](const Collector::Reading& reading) {
+                     take(reading.event, reading.at);
+                     if (std::holds_alternative<ReadingFailed>(reading.event) && subscription_) {
+                       poll_.start(std::min<Duration>(reading_retry, timing_.poll_interval));
+                     }
+                   }},
+        report);
+  }
+  if (!collector_.waiting()) {
+    watch_.cancel();
+    hang_told_ = false;
+  }
+  publish();
+}
+
+void Watcher::failed(const CorosyncError& error) {
+  take(ConnectFailed{.failure = error.failure()}, current_moment());
+  retry_.start(is_refusal(error) ? timing_.refused_retry : next_retry_);
+  next_retry_ = std::min(2 * next_retry_, timing_.last_retry);
+}
+
+void Watcher::lost(const CorosyncError& error) {
+  for (const int descriptor : subscription_->descriptors()) {
+    loop_.remove(descriptor);
+  }
+  poll_.cancel();
+  collector_.end(std::move(subscription_));
+  take(Disconnected{.failure = error.failure()}, current_moment());
+  retry_.start(next_retry_);
+}
+
+void Watcher::ask() {
+  Request request{.has_provider = subscription_->has_provider()};
+  if (state_.present) {
+    request.voters = state_.present->voters;
+  }
+  for (const auto& [id, node] : state_.nodes) {
+    request.nodes.push_back(id);
+  }
+  collector_.read(std::move(request));
+  if (!watch_.is_running()) {
+    watch_.start(watch_interval);
+  }
+}
+
+void Watcher::poll() {
+  ask();
+  poll_.start(timing_.poll_interval);
+}
+
+void Watcher::watch() {
+  const auto waiting = collector_.waiting();
+  if (!waiting) {
+    return;
+  }
+  const Moment now = current_moment();
+  const Duration waited = now.steady - waiting->since;
+  tell(state_, now);  // silence, where there is a connection to fall silent
+  if (!subscription_ && waited >= timing_.stale_after && !std::exchange(hang_told_, true)) {
+    log_.warn("corosync does not answer", {{"call", waiting->call}});
+  }
+  if (waited >= timing_.give_up_after) {
+    collector_.cancel();
+    if (subscription_) {
+      lost(CorosyncError{waiting->call, CS_ERR_TIMEOUT});
+      publish();
+    }
+  }
+  watch_.start(watch_interval);
+}
+
+void Watcher::take(const Event& event, Moment at) {
+  const ClusterState before = state_;
+  state_ = apply(std::move(state_), event, at);
+  tell(before, at);
+}
+
+void Watcher::tell(const ClusterState& before, Moment now) {
+  for (const Change& change : changes_between(before, told_, state_, now.steady)) {
+    log_change(log_, change, state_);
+  }
+  told_ = std::max(told_, now.steady);
+}
+
+}  // namespace corosync_exporter

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "endpoints.h"
+
+#include <chrono>
+#include <utility>
+
+#include "clock.h"
+#include "exposition/process.h"
+#include "version.h"
+
+namespace corosync_exporter {
+namespace {
+
+constexpr const char* exposition_type = "text/plain; version=0.0.4; charset=utf-8";
+
+Response metrics(const Facts& facts, Page& page, bool with_process) {
+  // What waits is asked first: a call that ends in between is then not counted as older than it is.
+  const auto waiting_since = facts.waiting_since();
+  const SteadyTime now = current_moment().steady;
+  const Self self{
+      .version = std::string{version()},
+      .revision = std::string{revision()},
+      .call_in_flight = waiting_since ? std::optional{now - *waiting_since} : std::nullopt,
+      .http_answers = facts.requests.answered()};
+  return {.content_type = exposition_type,
+          .body = page.text(facts.state.read(), now, self,
+                            with_process ? process_families() : Families{})};
+}
+
+Response ready(const Facts& facts) {
+  const std::string reason = why_not_ready(*facts.state.read(), current_moment().steady);
+  if (reason.empty()) {
+    return {.body = "Ready: connected to corosync.\n"};
+  }
+  return {.status = 503, .body = "Not ready: " + reason + ".\n"};
+}
+
+Response links(const std::string& telemetry_path) {
+  return {.content_type = "text/html; charset=utf-8",
+          .body =
+              "<!DOCTYPE html>\n"
+              "<html lang=\"en\">\n"
+              "<head><title>Corosync Exporter</title></head>\n"
+              "<body>\n"
+              "<h1>Corosync Exporter</h1>\n"
+              "<ul>\n"
+              "<li><a href=\"" +
+              telemetry_path +
+              "\">Metrics</a></li>\n"
+              "<li><a href=\"/-/healthy\">Healthy</a></li>\n"
+              "<li><a href=\"/-/ready\">Ready</a></li>\n"
+              "</ul>\n"
+              "</body>\n"
+              "</html>\n"};
+}
+
+}  // namespace
+
+std::vector<Route> endpoints(const Options& options, const Facts& facts,
+                             std::shared_ptr<Page> page) {
+  return {
+      {.path = options.telemetry_path,
+       .handler = [&facts, page = std::move(page),
+                   with_process = options.process] { return metrics(facts, *page, with_process); }},
+      {.path = "/", .handler = [path = options.telemetry_path] { return links(path); }},
+      {.path = "/-/healthy", .handler = [] { return Response{.body = "Healthy.\n"}; }},
+      {.path = "/-/ready", .handler = [&facts] { return ready(facts); }},
+  };
+}
+
+std::string why_not_ready(const ClusterState& state, SteadyTime now) {
+  if (is_up(state, now)) {
+    return "";
+  }
+  if (is_silent(state, now)) {
+    const auto silence =
+        std::chrono::duration_cast<std::chrono::seconds>(now - state.present->last_word);
+    return "corosync has been silent for " + std::to_string(silence.count()) + " s";
+  }
+  if (const auto& failure = state.disconnected_by) {
+    return "not connected to corosync: " + failure->call + ": " + failure->error +
+           (failure->detail.empty() ? "" : " (" + failure->detail + ")");
+  }
+  return "still connecting to corosync";
+}
+
+}  // namespace corosync_exporter

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the program answers over HTTP, besides the errors.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "exposition/page.h"
+#include "model/cluster_state.h"
+#include "model/snapshot_cell.h"
+#include "options.h"
+#include "web/server.h"
+
+namespace corosync_exporter {
+
+// Where answers take their facts from. Called on HTTP threads, several at a time.
+struct Facts {
+  const SnapshotCell<ClusterState>& state;
+  const RequestCounter& requests;
+  std::function<std::optional<SteadyTime>()> waiting_since;  // of the call to corosync under way
+};
+
+// `facts` outlives the routes; `page` is kept by them.
+[[nodiscard]] std::vector<Route> endpoints(const Options& options, const Facts& facts,
+                                           std::shared_ptr<Page> page);
+
+// Why corosync_up is 0: one sentence. Empty where it is 1.
+[[nodiscard]] std::string why_not_ready(const ClusterState& state, SteadyTime now);
+
+}  // namespace corosync_exporter

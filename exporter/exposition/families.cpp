@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exposition/families.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+namespace corosync_exporter {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+
+// A family in the making. Whether it is a counter shows in its name, as in the exposition.
+class Family {
+ public:
+  Family(std::string_view name, std::string_view help)
+      : family_{std::string{name},
+                std::string{help},
+                name.ends_with("_total") ? MetricType::Counter : MetricType::Gauge,
+                {}} {}
+
+  Family& add(double value, Labels labels = {}) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    if (family_.type == MetricType::Counter) {
+      metric.counter.value = value;
+    } else {
+      metric.gauge.value = value;
+    }
+    family_.metric.push_back(std::move(metric));
+    return *this;
+  }
+
+  void add_to(Families& families) {
+    if (!family_.metric.empty()) {
+      families.push_back(std::move(family_));
+    }
+  }
+
+ private:
+  MetricFamily family_;
+};
+
+void add(Families& families, std::string_view name, std::string_view help, double value) {
+  Family{name, help}.add(value).add_to(families);
+}
+
+double number(std::uint64_t count) { return static_cast<double>(count); }
+double number(NodeId id) { return static_cast<double>(static_cast<std::uint32_t>(id)); }
+double seconds(Duration duration) { return std::chrono::duration<double>{duration}.count(); }
+double seconds(SystemTime time) {
+  return std::chrono::duration<double>{time.time_since_epoch()}.count();
+}
+
+Labels node_labels(NodeId id, const Node& node) {
+  return {{"node_id", std::to_string(static_cast<std::uint32_t>(id))}, {"node", *node.name}};
+}
+
+// One series for each node that has a name yet and of which `value` knows something.
+template <class Value>
+void add_per_node(Families& families, const ClusterState& state, std::string_view name,
+                  std::string_view help, Value value) {
+  Family family{name, help};
+  for (const auto& [id, node] : state.nodes) {
+    if (!node.name) {
+      continue;
+    }
+    if (const std::optional<double> known = value(id, node)) {
+      family.add(*known, node_labels(id, node));
+    }
+  }
+  family.add_to(families);
+}
+
+constexpr std::string_view name_of(Source source) {
+  switch (source) {
+    case Source::votequorum:
+      return "votequorum";
+    case Source::cmap:
+      return "cmap";
+    case Source::cfg:
+      return "cfg";
+  }
+  return "";
+}
+
+void add_connection(Families& families, const ClusterState& state, Known known) {
+  add(families, "corosync_up",
+      "Whether corosync is connected, has told its state and has answered recently.",
+      known.present ? 1 : 0);
+  add(families, "corosync_exporter_connects_total", "Connections made to corosync.",
+      number(state.connects));
+
+  Family errors{"corosync_exporter_connect_errors_total",
+                "Failed calls while connecting to corosync, by call and by corosync's error."};
+  for (const auto& [failure, count] : state.connect_errors) {
+    errors.add(number(count), {{"call", failure.first}, {"error", failure.second}});
+  }
+  errors.add_to(families);
+
+  const Notifications& seen = state.notifications;
+  Family{"corosync_exporter_notifications_total", "Callbacks received from corosync."}
+      .add(number(seen.quorum_nodelist), {{"service", "quorum"}, {"kind", "nodelist"}})
+      .add(number(seen.quorum_quorum), {{"service", "quorum"}, {"kind", "quorum"}})
+      .add(number(seen.votequorum_nodelist), {{"service", "votequorum"}, {"kind", "nodelist"}})
+      .add(number(seen.votequorum_quorum), {{"service", "votequorum"}, {"kind", "quorum"}})
+      .add(number(seen.votequorum_expected_votes),
+           {{"service", "votequorum"}, {"kind", "expected_votes"}})
+      .add_to(families);
+}
+
+void add_cluster(Families& families, const ClusterState& state) {
+  if (const auto& info = state.info) {
+    Family{"corosync_cluster_info", "The cluster's name, transport and quorum provider; always 1."}
+        .add(1, {{"cluster_name", info->cluster_name},
+                 {"transport", info->transport},
+                 {"provider", info->provider}})
+        .add_to(families);
+  }
+  if (state.local_node) {
+    add(families, "corosync_local_node_id", "Node id of the node that the exporter runs on.",
+        number(*state.local_node));
+  }
+}
+
+void add_quorum(Families& families, const ClusterState& state, Known known) {
+  if (known.present && state.present->verdict) {
+    add(families, "corosync_quorate", "Whether this node is quorate: 1 quorate, 0 not.",
+        state.present->verdict->quorate ? 1 : 0);
+  }
+  add(families, "corosync_quorum_changes_total",
+      "Changes of the quorum verdict seen, to quorate or to not quorate.",
+      number(state.quorum.changes));
+  add(families, "corosync_quorum_losses_total",
+      "Changes of the quorum verdict to not quorate seen.", number(state.quorum.losses));
+  if (state.quorum.last_change) {
+    add(families, "corosync_quorum_last_change_timestamp_seconds",
+        "When the quorum verdict was last seen to change.", seconds(*state.quorum.last_change));
+  }
+}
+
+void add_membership(Families& families, const ClusterState& state, Known known) {
+  if (known.present) {
+    const Membership& membership = *state.present->membership;
+    add(families, "corosync_members", "Members of the current ring.",
+        number(membership.members.size()));
+    add(families, "corosync_ring_sequence", "Sequence number of the current ring.",
+        number(membership.ring.sequence));
+    add(families, "corosync_ring_leader_node_id",
+        "Node id of the current ring's representative; it differs between the sides of a "
+        "partition.",
+        number(membership.ring.leader));
+    if (const auto& verdict = state.present->verdict) {
+      add(families, "corosync_sync_in_progress",
+          "Whether a new ring has formed whose quorum verdict is still to come.",
+          verdict->ring == membership.ring ? 0 : 1);
+    }
+  }
+  add(families, "corosync_membership_changes_total", "Changes of the ring seen.",
+      number(state.membership.changes));
+  if (state.membership.last_change) {
+    add(families, "corosync_membership_last_change_timestamp_seconds",
+        "When the ring was last seen to change.", seconds(*state.membership.last_change));
+  }
+}
+
+void add_nodes(Families& families, const ClusterState& state, Known known) {
+  if (known.present) {
+    const auto& members = state.present->membership->members;
+    add_per_node(families, state, "corosync_node_member",
+                 "Whether the node is a member of the current ring.",
+                 [&](NodeId id, const Node& /*node*/) -> std::optional<double> {
+                   return std::ranges::find(members, id) != members.end() ? 1 : 0;
+                 });
+  }
+  add_per_node(families, state, "corosync_node_joins_total", "How often the node was seen to join.",
+               [](NodeId /*id*/, const Node& node) { return std::optional{number(node.joins)}; });
+  add_per_node(families, state, "corosync_node_leaves_total",
+               "How often the node was seen to leave.",
+               [](NodeId /*id*/, const Node& node) { return std::optional{number(node.leaves)}; });
+}
+
+void add_votes(Families& families, const ClusterState& state, const Votes& votes) {
+  add(families, "corosync_votequorum_expected_votes",
+      "Votes that this node expects when all nodes are present.", votes.expected);
+  add(families, "corosync_votequorum_highest_expected_votes",
+      "Highest number of votes that any node expects.", votes.highest_expected);
+  add(families, "corosync_votequorum_present_votes",
+      "Votes present, the quorum device's included where it casts one here.", votes.present);
+  add(families, "corosync_votequorum_required_votes", "Votes that quorum needs.", votes.required);
+  add(families, "corosync_votequorum_margin_votes",
+      "Present minus required votes: how many may go before quorum does; negative while too few.",
+      static_cast<double>(votes.present) - static_cast<double>(votes.required));
+  add_per_node(families, state, "corosync_node_votes",
+               "Votes of the node, whether it is present or not.",
+               [&](NodeId id, const Node& node) -> std::optional<double> {
+                 if (const auto known = votes.nodes.find(id); known != votes.nodes.end()) {
+                   return known->second.votes;
+                 }
+                 if (node.configured) {  // but not seen since corosync started
+                   return node.configured_votes;
+                 }
+                 return std::nullopt;
+               });
+  Family{"corosync_votequorum_flag", "Whether a feature of votequorum is in force."}
+      .add(votes.two_node ? 1 : 0, {{"flag", "two_node"}})
+      .add(votes.wait_for_all ? 1 : 0, {{"flag", "wait_for_all"}})
+      .add(votes.last_man_standing ? 1 : 0, {{"flag", "last_man_standing"}})
+      .add(votes.auto_tie_breaker ? 1 : 0, {{"flag", "auto_tie_breaker"}})
+      .add(votes.allow_downscale ? 1 : 0, {{"flag", "allow_downscale"}})
+      .add_to(families);
+}
+
+void add_qdevice(Families& families, const ClusterState& state, const Votes& votes) {
+  struct Fact {
+    std::string_view name;
+    std::string_view help;
+    bool Qdevice::*value;
+  };
+  static constexpr std::array<Fact, 4> facts{{
+      {"corosync_qdevice_registered", "Whether a quorum device is registered on the member.",
+       &Qdevice::registered},
+      {"corosync_qdevice_alive", "Whether the member's quorum device is alive.", &Qdevice::alive},
+      {"corosync_qdevice_casting_vote", "Whether the member's quorum device casts its vote.",
+       &Qdevice::casting_vote},
+      {"corosync_qdevice_master_wins",
+       "Whether the quorum device's vote decides for the member's side.", &Qdevice::master_wins},
+  }};
+  for (const Fact& fact : facts) {
+    add_per_node(families, state, fact.name, fact.help,
+                 [&](NodeId id, const Node& /*node*/) -> std::optional<double> {
+                   const auto known = votes.nodes.find(id);
+                   if (known == votes.nodes.end() || !known->second.qdevice) {
+                     return std::nullopt;
+                   }
+                   return (*known->second.qdevice).*fact.value ? 1 : 0;
+                 });
+  }
+  if (votes.qdevice) {
+    add(families, "corosync_qdevice_votes", "Votes of the quorum device.", *votes.qdevice);
+  }
+}
+
+}  // namespace
+
+Known known_at(const ClusterState& state, SteadyTime now) {
+  const bool present = is_up(state, now);
+  return {.present = present,
+          .votes = present && is_current(state, Source::votequorum, now),
+          .configuration = present && is_current(state, Source::cmap, now)};
+}
+
+Families lasting_families(const ClusterState& state, Known known) {
+  Families families;
+  add_connection(families, state, known);
+  add_cluster(families, state);
+  add_quorum(families, state, known);
+  add_membership(families, state, known);
+  add_nodes(families, state, known);
+  if (known.votes && state.present->votes) {
+    add_votes(families, state, *state.present->votes);
+    add_qdevice(families, state, *state.present->votes);
+  }
+  if (known.configuration && state.present->has_provider) {
+    add(families, "corosync_votequorum_waiting_for_all",
+        "Whether wait_for_all withholds quorum until all nodes were present at once.",
+        state.present->waiting_for_all ? 1 : 0);
+  }
+  return families;
+}
+
+Families momentary_families(const ClusterState& state, SteadyTime now, const Self& self) {
+  Families families;
+  add(families, "corosync_quorum_lost_seconds_total",
+      "Time seen not quorate; grows while it lasts.", seconds(time_without_quorum(state, now)));
+
+  Family up{"corosync_exporter_source_up", "Whether the last reading of the source succeeded."};
+  Family age{"corosync_exporter_source_age_seconds",
+             "Time since the source was last read with success."};
+  for (const auto& [source, status] : state.sources) {
+    const Labels labels{{"source", std::string{name_of(source)}}};
+    up.add(status.up ? 1 : 0, labels);
+    if (status.last_success) {
+      age.add(seconds(now - *status.last_success), labels);
+    }
+  }
+  up.add_to(families);
+  age.add_to(families);
+
+  add(families, "corosync_exporter_call_in_flight_seconds",
+      "How long the call under way has waited for corosync; 0 when none is.",
+      self.call_in_flight ? seconds(*self.call_in_flight) : 0);
+  Family answers{"corosync_exporter_http_requests_total",
+                 "HTTP requests answered, by status code."};
+  for (const auto& [code, count] : self.http_answers) {
+    answers.add(number(count), {{"code", std::to_string(code)}});
+  }
+  answers.add_to(families);
+  Family{"corosync_exporter_build_info", "Version and revision of the exporter; always 1."}
+      .add(1, {{"version", self.version}, {"revision", self.revision}})
+      .add_to(families);
+  return families;
+}
+
+}  // namespace corosync_exporter

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// corosync-exporter: subscribes to corosync's quorum and serves what it learns to Prometheus.
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <utility>
+#include <variant>
+
+#include "clock.h"
+#include "corosync/event_loop.h"
+#include "corosync/watcher.h"
+#include "endpoints.h"
+#include "exposition/page.h"
+#include "log.h"
+#include "model/snapshot_cell.h"
+#include "options.h"
+#include "version.h"
+#include "web/server.h"
+
+namespace corosync_exporter {
+namespace {
+
+constexpr int exit_cannot_listen = 1;
+constexpr int exit_usage = 2;
+constexpr int exit_not_connected = 3;
+
+// SIGTERM is obeyed within a second, whatever corosync does.
+constexpr std::chrono::milliseconds patience{500};
+
+Timing timing(const Options& options) {
+  return {.poll_interval = options.poll_interval, .stale_after = options.stale_after};
+}
+
+void stop_on_signals(EventLoop& loop) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    loop.on_signal(signal, [&loop] { loop.stop(); });
+  }
+}
+
+// The collector's thread waits for corosync, perhaps for ever: then nothing is left but to leave
+// it.
+void end(Watcher& watcher, int status) {
+  if (!watcher.stop(patience)) {
+    std::fflush(nullptr);
+    _exit(status);
+  }
+}
+
+int serve(const Options& options, const Logger& log) {
+  SnapshotCell<ClusterState> state{ClusterState{.stale_after = options.stale_after}};
+  EventLoop loop;
+  stop_on_signals(loop);
+  Watcher watcher{loop, timing(options), CS_TRACK_CHANGES, log,
+                  [&](const ClusterState& fresh) { state.publish(fresh); }};
+
+  RequestCounter requests;
+  const Facts facts{.state = state, .requests = requests, .waiting_since = [&watcher] {
+                      const auto waiting = watcher.waiting();
+                      return waiting ? std::optional{waiting->since} : std::nullopt;
+                    }};
+  const Server server{options.listen_addresses, endpoints(options, facts, std::make_shared<Page>()),
+                      requests, log};
+
+  watcher.start();
+  loop.run();  // until a signal
+  end(watcher, EXIT_SUCCESS);
+  return EXIT_SUCCESS;
+}
+
+// Everything that is read at a connection has been, or there is none.
+bool is_settled(const ClusterState& state) {
+  if (state.disconnected_by) {
+    return true;
+  }
+  const std::size_t sources = state.present && state.present->has_provider ? 3 : 2;
+  return is_synced(state) && state.sources.size() == sources;
+}
+
+int print_once(const Options& options, const Logger& log) {
+  ClusterState state;
+  EventLoop loop;
+  stop_on_signals(loop);
+  Watcher watcher{loop, timing(options), CS_TRACK_CURRENT, log, [&](const ClusterState& fresh) {
+                    state = fresh;
+                    if (is_settled(state)) {
+                      loop.stop();
+                    }
+                  }};
+  Timer limit{loop, [&] {
+                log.warn("corosync does not answer");
+                loop.stop();
+              }};
+  limit.start(options.stale_after);
+  watcher.start();
+  loop.run();
+
+  // Without what speaks of the process: the page may go into a file that another exporter serves.
+  const auto now = current_moment().steady;
+  const Self self{.version = std::string{version()}, .revision = std::string{revision()}};
+  const auto page = Page{}.text(std::make_shared<const ClusterState>(state), now, self, {});
+  std::fwrite(page.data(), 1, page.size(), stdout);
+  const int status = is_up(state, now) ? EXIT_SUCCESS : exit_not_connected;
+  end(watcher, status);
+  return status;
+}
+
+}  // namespace
+}  // namespace corosync_exporter
+
+int main(int argc, char** argv) {
+  using namespace corosync_exporter;
+  try {
+    const auto wish = parse(argc, argv);
+    if (const auto* information = std::get_if<Information>(&wish)) {
+      std::fputs(information->text.c_str(), stdout);
+      return EXIT_SUCCESS;
+    }
+    const auto& options = std::get<Options>(wish);
+    if (options.once) {
+      return print_once(options,
+                        Logger{std::max(options.log_level, LogLevel::warn), options.log_format});
+    }
+    return serve(options, Logger{options.log_level, options.log_format});
+  } catch (const UsageError& error) {
+    std::fprintf(stderr, "corosync-exporter: %s\n", error.what());
+    return exit_usage;
+  } catch (const std::exception& error) {  // CannotListen, above all
+    std::fprintf(stderr, "corosync-exporter: %s\n", error.what());
+    return exit_cannot_listen;
+  }
+}

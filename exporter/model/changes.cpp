@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/changes.h"
+
+#include <utility>
+
+namespace corosync_exporter {
+namespace {
+
+// The nodes whose `counter` grew.
+std::vector<NodeId> grown(const ClusterState& before, const ClusterState& after,
+                          std::uint64_t Node::*counter) {
+  std::vector<NodeId> ids;
+  for (const auto& [id, node] : after.nodes) {
+    const auto old = before.nodes.find(id);
+    if (node.*counter > (old == before.nodes.end() ? 0 : old->second.*counter)) {
+      ids.push_back(id);
+    }
+  }
+  return ids;
+}
+
+void add_connection(std::vector<Change>& changes, const ClusterState& before, SteadyTime then,
+                    const ClusterState& after, SteadyTime now) {
+  if (is_synced(before) && !is_synced(after)) {
+    changes.push_back({.kind = ChangeKind::disconnected, .failure = after.disconnected_by});
+  } else if (after.disconnected_by && after.disconnected_by != before.disconnected_by) {
+    changes.push_back({.kind = ChangeKind::connection_failed, .failure = after.disconnected_by});
+  }
+  if (is_synced(after) && !is_synced(before)) {
+    changes.push_back({.kind = ChangeKind::connected});
+  }
+  const bool was_silent = is_silent(before, then);
+  const bool silent = is_silent(after, now);
+  if (silent && !was_silent) {
+    changes.push_back({.kind = ChangeKind::fell_silent});
+  } else if (was_silent && !silent && after.present) {
+    changes.push_back({.kind = ChangeKind::answers_again});
+  }
+}
+
+void add_membership(std::vector<Change>& changes, const ClusterState& before,
+                    const ClusterState& after) {
+  if (auto left = grown(before, after, &Node::leaves); !left.empty()) {
+    changes.push_back({.kind = ChangeKind::nodes_left, .nodes = std::move(left)});
+  }
+  if (auto joined = grown(before, after, &Node::joins); !joined.empty()) {
+    changes.push_back({.kind = ChangeKind::nodes_joined, .nodes = std::move(joined)});
+  }
+}
+
+void add_quorum(std::vector<Change>& changes, const QuorumHistory& before,
+                const QuorumHistory& after) {
+  if (after.losses > before.losses) {
+    changes.push_back({.kind = ChangeKind::quorum_lost});
+  } else if (after.changes > before.changes) {
+    changes.push_back({.kind = ChangeKind::quorum_regained, .lasted = after.lost - before.lost});
+  }
+}
+
+void add_sources(std::vector<Change>& changes, const ClusterState& before,
+                 const ClusterState& after) {
+  for (const auto& [source, status] : after.sources) {
+    const auto old = before.sources.find(source);
+    const bool had_failed = old != before.sources.end() && old->second.failure;
+    if (status.failure && !had_failed) {
+      changes.push_back(
+          {.kind = ChangeKind::source_failed, .source = source, .failure = status.failure});
+    } else if (status.up && had_failed) {
+      changes.push_back({.kind = ChangeKind::source_recovered, .source = source});
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Change> changes_between(const ClusterState& before, SteadyTime then,
+                                    const ClusterState& after, SteadyTime now) {
+  std::vector<Change> changes;
+  add_connection(changes, before, then, after, now);
+  add_membership(changes, before, after);
+  add_quorum(changes, before.quorum, after.quorum);
+  add_sources(changes, before, after);
+  return changes;
+}
+
+}  // namespace corosync_exporter

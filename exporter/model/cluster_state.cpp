@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/cluster_state.h"
+
+#include <utility>
+
+namespace corosync_exporter {
+namespace {
+
+// One overload an event. Each changes `state` in place; `apply` hands in its own copy.
+class Transition {
+ public:
+  Transition(ClusterState& state, Moment now) : state_(state), now_(now) {}
+
+  void operator()(const Connected& event) {
+    ++state_.connects;
+    state_.disconnected_by.reset();
+    state_.present = Present{.has_provider = event.has_provider, .last_word = now_.steady};
+  }
+
+  void operator()(const ConnectFailed& event) {
+    ++state_.connect_errors[{event.failure.call, event.failure.error}];
+    state_.disconnected_by = event.failure;
+  }
+
+  void operator()(const Disconnected& event) {
+    state_.present.reset();
+    state_.disconnected_by = event.failure;
+    end_of_loss();  // what happens while nobody tells us is not ours to count
+    for (auto& [source, status] : state_.sources) {
+      status.up = false;
+      status.failure.reset();
+    }
+  }
+
+  void operator()(const NodeListNotified& event) {
+    ++state_.notifications.quorum_nodelist;
+    if (!heard()) {
+      return;
+    }
+    state_.present->membership = Membership{.ring = event.ring, .members = event.members};
+    if (auto& last = state_.membership.last_ring; last != event.ring) {
+      if (last) {
+        ++state_.membership.changes;
+        state_.membership.last_change = now_.system;
+      }
+      last = event.ring;
+    }
+    for (const NodeId id : event.members) {
+      state_.nodes[id].seen = true;
+    }
+    for (const NodeId id : event.joined) {
+      Node& node = state_.nodes[id];
+      node.seen = true;
+      ++node.joins;
+    }
+    for (const NodeId id : event.left) {
+      Node& node = state_.nodes[id];
+      node.seen = true;
+      ++node.leaves;
+    }
+  }
+
+  void operator()(const QuorumNotified& event) {
+    ++state_.notifications.quorum_quorum;
+    // Without a provider corosync always says "quorate": nobody decided that, so it is no verdict.
+    if (!heard() || !state_.present->has_provider) {
+      return;
+    }
+    state_.present->verdict = Verdict{.quorate = event.quorate, .ring = event.ring};
+    QuorumHistory& history = state_.quorum;
+    if (history.last_verdict && *history.last_verdict != event.quorate) {
+      ++history.changes;
+      history.losses += event.quorate ? 0U : 1U;
+      history.last_change = now_.system;
+    }
+    history.last_verdict = event.quorate;
+    if (event.quorate) {
+      end_of_loss();
+    } else if (!history.lost_since) {
+      history.lost_since = now_.steady;
+    }
+  }
+
+  void operator()(const VotequorumNodeListNotified& /*event*/) {
+    ++state_.notifications.votequorum_nodelist;
+    heard();
+  }
+
+  void operator()(const VotequorumQuorumNotified& event) {
+    ++state_.notifications.votequorum_quorum;
+    if (!heard()) {
+      return;
+    }
+    state_.present->voters = event.voters;
+    for (const NodeId id : event.voters) {
+      state_.nodes[id].seen = true;
+    }
+  }
+
+  void operator()(const ExpectedVotesNotified& /*event*/) {
+    ++state_.notifications.votequorum_expected_votes;
+    heard();
+  }
+
+  void operator()(const VotesRead& event) {
+    if (read(Source::votequorum)) {
+      state_.present->votes = event.votes;
+    }
+  }
+
+  void operator()(const ConfigurationRead& event) {
+    if (!read(Source::cmap)) {
+      return;
+    }
+    state_.info = event.info;
+    state_.present->waiting_for_all = event.waiting_for_all;
+    for (auto& [id, node] : state_.nodes) {
+      node.configured = false;
+    }
+    for (const auto& [id, configuration] : event.nodes) {
+      Node& node = state_.nodes[id];
+      // A node taken out of the configuration keeps the name it had there.
+      if (configuration.configured || !node.name) {
+        node.name = configuration.name;
+      }
+      node.configured = configuration.configured;
+      node.configured_votes = configuration.votes;
+    }
+    std::erase_if(state_.nodes,
+                  [](const auto& entry) { return !entry.second.configured && !entry.second.seen; });
+  }
+
+  void operator()(const LocalNodeRead& event) {
+    if (read(Source::cfg)) {
+      state_.local_node = event.id;
+    }
+  }
+
+  void operator()(const ReadingFailed& event) {
+    if (state_.present) {
+      SourceStatus& status = state_.sources[event.source];
+      status.up = false;
+      status.failure = event.failure;
+    }
+  }
+
+ private:
+  // False for a word that comes after its connection was given up.
+  bool heard() {
+    if (!state_.present) {
+      return false;
+    }
+    state_.present->last_word = now_.steady;
+    return true;
+  }
+
+  bool read(Source source) {
+    if (!heard()) {
+      return false;
+    }
+    state_.sources[source] = SourceStatus{.up = true, .last_success = now_.steady};
+    return true;
+  }
+
+  void end_of_loss() {
+    if (auto& since = state_.quorum.lost_since) {
+      state_.quorum.lost += now_.steady - *since;
+      since.reset();
+    }
+  }
+
+  ClusterState& state_;
+  Moment now_;
+};
+
+}  // namespace
+
+ClusterState apply(ClusterState state, const Event& event, Moment now) {
+  std::visit(Transition{state, now}, event);
+  return state;
+}
+
+bool is_synced(const ClusterState& state) {
+  const auto& present = state.present;
+  return present && present->membership && (present->verdict || !present->has_provider);
+}
+
+bool is_silent(const ClusterState& state, SteadyTime now) {
+  return state.present && now - state.present->last_word > state.stale_after;
+}
+
+bool is_up(const ClusterState& state, SteadyTime now) {
+  return is_synced(state) && !is_silent(state, now);
+}
+
+bool is_current(const ClusterState& state, Source source, SteadyTime now) {
+  const auto found = state.sources.find(source);
+  return found != state.sources.end() && found->second.up &&
+         now - *found->second.last_success <= state.stale_after;
+}
+
+Duration time_without_quorum(const ClusterState& state, SteadyTime now) {
+  const QuorumHistory& history = state.quorum;
+  return history.lost + (history.lost_since ? now - *history.lost_since : Duration::zero());
+}
+
+}  // namespace corosync_exporter

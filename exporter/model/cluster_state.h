@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+// The core: everything the exporter knows of its cluster, as one value, and the pure function that
+// makes the next value out of an event. Standard library only; no I/O, no clock, no lock.
+//
+// Threads: values. The loop thread owns the current one; others see immutable copies.
+// Unknown is an empty optional: never 0, never the last value.
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace corosync_exporter {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+using SystemTime = std::chrono::system_clock::time_point;
+using Duration = std::chrono::nanoseconds;
+
+// One instant on both clocks: ages are measured on the steady one, timestamps shown from the other.
+struct Moment {
+  SteadyTime steady{};
+  SystemTime system{};
+};
+
+enum class NodeId : std::uint32_t {};
+
+// corosync's name for one formation of the membership (struct quorum_ring_id in quorum.h). Both
+// halves count: the sides of a partition may share a sequence, never a leader.
+struct RingId {
+  NodeId leader{};
+  std::uint64_t sequence = 0;
+  bool operator==(const RingId&) const = default;
+};
+
+// A call to corosync's libraries that failed: `error` as corotypes.h spells it (CS_ERR_LIBRARY),
+// `detail` what errno said, where it said anything.
+struct Failure {
+  std::string call{};
+  std::string error{};
+  std::string detail{};
+  bool operator==(const Failure&) const = default;
+};
+
+// The services that the collector reads from.
+enum class Source { votequorum, cmap, cfg };
+
+// ---- Events: what happened, one struct each --------------------------------------------------
+
+// The connection
+struct Connected {
+  bool has_provider = false;  // quorum_model_initialize's quorum_type: QUORUM_SET, not QUORUM_FREE
+};
+struct ConnectFailed {
+  Failure failure{};
+};
+struct Disconnected {
+  Failure failure{};
+};
+
+// The callbacks; which fires when: quorum_model_initialize(3), votequorum_trackstart(3)
+struct NodeListNotified {  // quorum_v1_nodelist_notification_fn_t
+  RingId ring{};
+  std::vector<NodeId> members{};
+  // Both are empty in the first list of a connection. A node that came back before it was missed is
+  // in both.
+  std::vector<NodeId> joined{};
+  std::vector<NodeId> left{};
+};
+struct QuorumNotified {  // quorum_v1_quorum_notification_fn_t
+  bool quorate = false;
+  RingId ring{};
+};
+struct VotequorumNodeListNotified {};  // votequorum_nodelist_notification_fn_t
+struct VotequorumQuorumNotified {      // votequorum_quorum_notification_fn_t
+  std::vector<NodeId> voters{};        // all seen since corosync started, dead ones included
+};
+struct ExpectedVotesNotified {};  // votequorum_expectedvotes_notification_fn_t
+
+// The collector's readings
+struct Qdevice {
+  bool registered = false;
+  bool alive = false;
+  bool casting_vote = false;
+  bool master_wins = false;
+  bool operator==(const Qdevice&) const = default;
+};
+struct NodeVotes {
+  std::uint32_t votes = 0;
+  std::optional<Qdevice> qdevice{};  // only of members: corosync keeps a dead node's flags for ever
+  bool operator==(const NodeVotes&) const = default;
+};
+struct Votes {  // struct votequorum_info in votequorum.h
+  std::uint32_t expected = 0;
+  std::uint32_t highest_expected = 0;
+  std::uint32_t present = 0;   // total_votes
+  std::uint32_t required = 0;  // quorum
+  std::optional<std::uint32_t> qdevice{};
+  bool two_node = false;
+  bool wait_for_all = false;
+  bool last_man_standing = false;
+  bool auto_tie_breaker = false;
+  bool allow_downscale = false;
+  std::map<NodeId, NodeVotes> nodes{};
+  bool operator==(const Votes&) const = default;
+};
+struct VotesRead {
+  Votes votes{};
+};
+
+struct ClusterInfo {
+  std::string cluster_name{};
+  std::string transport{};
+  std::string provider{};  // empty without one
+  bool operator==(const ClusterInfo&) const = default;
+};
+struct NodeConfiguration {
+  std::string name{};       // nodelist.node.N.name, else ring0_addr, else the node id
+  bool configured = false;  // in the nodelist; else only seen in a callback
+  std::uint32_t votes = 1;  // nodelist.node.N.quorum_votes
+  bool operator==(const NodeConfiguration&) const = default;
+};
+struct ConfigurationRead {  // cmap's icmap
+  ClusterInfo info{};
+  bool waiting_for_all = false;  // runtime.votequorum.wait_for_all_status
+  // Every configured node, and every other one that the reading was asked about.
+  std::map<NodeId, NodeConfiguration> nodes{};
+};
+struct LocalNodeRead {  // corosync_cfg_local_get
+  NodeId id{};
+};
+struct ReadingFailed {
+  Source source{};
+  Failure failure{};
+};
+
+using Event =
+    std::variant<Connected, ConnectFailed, Disconnected, NodeListNotified, QuorumNotified,
+                 VotequorumNodeListNotified, VotequorumQuorumNotified, ExpectedVotesNotified,
+                 VotesRead, ConfigurationRead, LocalNodeRead, ReadingFailed>;
+
+// ---- The state --------------------------------------------------------------------------------
+
+struct Membership {
+  RingId ring{};
+  std::vector<NodeId> members{};
+  bool operator==(const Membership&) const = default;
+};
+struct Verdict {
+  bool quorate = false;
+  RingId ring{};
+  bool operator==(const Verdict&) const = default;
+};
+
+// What corosync says of the present. Made by a connection, gone with it.
+struct Present {
+  bool has_provider = false;
+  SteadyTime last_word{};  // of the last callback or reading
+  std::optional<Membership> membership{};
+  std::optional<Verdict> verdict{};  // never without a provider
+  std::vector<NodeId> voters{};
+  std::optional<Votes> votes{};
+  bool waiting_for_all = false;
+  bool operator==(const Present&) const = default;
+};
+
+// What the exporter itself saw of the quorum: outlives connections.
+struct QuorumHistory {
+  std::uint64_t changes = 0;
+  std::uint64_t losses = 0;
+  Duration lost{};                         // of the losses that are over
+  std::optional<SteadyTime> lost_since{};  // of the one under way
+  std::optional<SystemTime> last_change{};
+  std::optional<bool> last_verdict{};
+  bool operator==(const QuorumHistory&) const = default;
+};
+struct MembershipHistory {
+  std::uint64_t changes = 0;
+  std::optional<SystemTime> last_change{};
+  std::optional<RingId> last_ring{};
+  bool operator==(const MembershipHistory&) const = default;
+};
+struct Node {
+  // Empty until the configuration was read with this node in view: a node is shown under one name
+  // from its first appearance, so only then.
+  std::optional<std::string> name{};
+  bool configured = false;
+  bool seen = false;  // by a callback, ever
+  std::uint32_t configured_votes = 1;
+  std::uint64_t joins = 0;
+  std::uint64_t leaves = 0;
+  bool operator==(const Node&) const = default;
+};
+struct Notifications {
+  std::uint64_t quorum_nodelist = 0;
+  std::uint64_t quorum_quorum = 0;
+  std::uint64_t votequorum_nodelist = 0;
+  std::uint64_t votequorum_quorum = 0;
+  std::uint64_t votequorum_expected_votes = 0;
+  bool operator==(const Notifications&) const = default;
+};
+struct SourceStatus {
+  bool up = false;  // the last reading succeeded, on a connection that still stands
+  std::optional<SteadyTime> last_success{};
+  std::optional<Failure> failure{};  // why the last reading failed, if it did
+  bool operator==(const SourceStatus&) const = default;
+};
+
+struct ClusterState {
+  // A setting, not a fact: with no word from corosync for so long, `present` counts as unknown.
+  std::chrono::milliseconds stale_after = std::chrono::seconds{15};
+
+  std::optional<Present> present{};
+
+  std::uint64_t connects = 0;
+  // By call and error.
+  std::map<std::pair<std::string, std::string>, std::uint64_t> connect_errors{};
+  // Why `present` is empty; empty itself before the first try.
+  std::optional<Failure> disconnected_by{};
+  Notifications notifications{};
+  std::map<Source, SourceStatus> sources{};  // those tried so far
+
+  std::optional<ClusterInfo> info{};
+  std::optional<NodeId> local_node{};
+  QuorumHistory quorum{};
+  MembershipHistory membership{};
+  std::map<NodeId, Node> nodes{};
+
+  bool operator==(const ClusterState&) const = default;
+};
+
+// The state after `event`, which happened `now`. Decides everything: what counts as a change, what
+// becomes unknown, what is kept.
+[[nodiscard]] ClusterState apply(ClusterState state, const Event& event, Moment now);
+
+// Connected, and told membership and verdict (without a provider, membership) since.
+[[nodiscard]] bool is_synced(const ClusterState& state);
+
+// Connected, but no word from corosync for `stale_after`.
+[[nodiscard]] bool is_silent(const ClusterState& state, SteadyTime now);
+
+// corosync_up: synced and not silent.
+[[nodiscard]] bool is_up(const ClusterState& state, SteadyTime now);
+
+// Whether the last reading of `source` succeeded and still counts.
+[[nodiscard]] bool is_current(const ClusterState& state, Source source, SteadyTime now);
+
+// Time seen not quorate, the loss under way included.
+[[nodiscard]] Duration time_without_quorum(const ClusterState& state, SteadyTime now);
+
+}  // namespace corosync_exporter

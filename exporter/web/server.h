@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// The way out: listens, routes, limits. Knows nothing of metrics.
+//
+// Serves from construction to destruction, on threads of its own, on which the handlers run,
+// several at a time: they must be thread-safe, quick, and sparing with the stack, which has 100
+// KiB. What they throw becomes a 500. GET and HEAD of a route's exact path are answered; another
+// method with 405, another path with 404. Every connection is closed after its answer.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "log.h"
+#include "web/listen_address.h"
+
+struct mg_connection;
+struct mg_context;
+
+namespace corosync_exporter {
+
+struct Response {
+  int status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body;
+};
+
+using Handler = std::function<Response()>;
+
+struct Route {
+  std::string path;  // compared byte by byte: nothing is decoded or tidied up
+  Handler handler;
+};
+
+// Counts answers by status code. Any thread. Outlives the server, so that a handler can show the
+// counts.
+class RequestCounter {
+ public:
+  void count(int status);
+
+  // 200 is there from the start, so that its rate has a beginning.
+  [[nodiscard]] std::map<int, std::uint64_t> answered() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<int, std::uint64_t> answered_{{200, 0}};
+};
+
+// An address cannot be had: it is taken, forbidden, foreign or unknown. The message names it and
+// says why.
+class CannotListen : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+class Server {
+ public:
+  // Throws CannotListen; then it listens nowhere. Resolves host names, which may take its time.
+  // REQUIRES: counter and logger outlive the server.
+  Server(std::span<const ListenAddress> addresses, std::vector<Route> routes,
+         RequestCounter& counter, const Logger& logger);
+
+  // Lets running handlers end, waits for no client, and is done in some 20 ms.
+  ~Server();
+
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // The ports in use, in the order of the addresses.
+  [[nodiscard]] std::vector<std::uint16_t> ports() const;
+
+ private:
+  class Core;
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace corosync_exporter
