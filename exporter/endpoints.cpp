@@ -11,6 +11,7 @@
 namespace corosync_exporter {
 namespace {
 
+constexpr int service_unavailable = 503;
 constexpr const char* exposition_type = "text/plain; version=0.0.4; charset=utf-8";
 
 Response metrics(const Facts& facts, Page& page, bool with_process) {
@@ -32,7 +33,7 @@ Response ready(const Facts& facts) {
   if (reason.empty()) {
     return {.body = "Ready: connected to corosync.\n"};
   }
-  return {.status = 503, .body = "Not ready: " + reason + ".\n"};
+  return {.status = service_unavailable, .body = "Not ready: " + reason + ".\n"};
 }
 
 Response links(const std::string& telemetry_path) {

@@ -19,23 +19,23 @@
 namespace corosync_exporter {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLevels{{
+constexpr std::array<std::pair<std::string_view, LogLevel>, 4> levels{{
     {"debug", LogLevel::debug},
     {"info", LogLevel::info},
     {"warn", LogLevel::warn},
     {"error", LogLevel::error},
 }};
-constexpr std::array<std::pair<std::string_view, LogFormat>, 2> kFormats{{
+constexpr std::array<std::pair<std::string_view, LogFormat>, 2> formats{{
     {"logfmt", LogFormat::logfmt},
     {"json", LogFormat::json},
 }};
 
 // A pipe takes up to PIPE_BUF (4096 on Linux) bytes in one piece.
-constexpr std::size_t kLineBytes = 4096;
-constexpr std::size_t kTextBytes = 512;
+constexpr std::size_t line_bytes = 4096;
+constexpr std::size_t text_bytes = 512;
 
-constexpr std::string_view kReplacement = "\uFFFD";
-constexpr std::string_view kEllipsis = "\u2026";
+constexpr std::string_view replacement = "\uFFFD";
+constexpr std::string_view ellipsis = "\u2026";
 
 template <typename Named>
 std::optional<typename Named::value_type::second_type> value_of(const Named& names,
@@ -48,10 +48,38 @@ std::optional<typename Named::value_type::second_type> value_of(const Named& nam
 }
 
 std::string_view name_of(LogLevel level) {
-  return std::ranges::find(kLevels, level, &decltype(kLevels)::value_type::second)->first;
+  return std::ranges::find(levels, level, &decltype(levels)::value_type::second)->first;
 }
 
-// One character of UTF-8: its bytes, and its code point unless they are none.
+// How UTF-8 begins a character, by the number of its bytes.
+struct Lead {
+  unsigned char mask;
+  unsigned char pattern;  // under the mask; the other bits begin the code point
+  std::size_t bytes;
+  char32_t least;  // code point: the lesser ones must be written shorter
+};
+constexpr std::array<Lead, 4> leads{{
+    {.mask = 0x80, .pattern = 0x00, .bytes = 1, .least = 0},
+    {.mask = 0xE0, .pattern = 0xC0, .bytes = 2, .least = 0x80},
+    {.mask = 0xF0, .pattern = 0xE0, .bytes = 3, .least = 0x800},
+    {.mask = 0xF8, .pattern = 0xF0, .bytes = 4, .least = 0x10000},
+}};
+constexpr Lead continuation{.mask = 0xC0, .pattern = 0x80, .bytes = 1, .least = 0};
+constexpr unsigned continuation_bits = 6;
+
+bool fits(unsigned char byte, const Lead& lead) { return (byte & lead.mask) == lead.pattern; }
+
+struct Range {
+  char32_t first;
+  char32_t last;
+  [[nodiscard]] constexpr bool holds(char32_t code) const { return code >= first && code <= last; }
+};
+constexpr Range unicode{.first = 0, .last = 0x10FFFF};
+constexpr Range surrogates{.first = 0xD800, .last = 0xDFFF};
+constexpr Range c0_controls{.first = 0, .last = 0x1F};
+constexpr Range delete_and_c1_controls{.first = 0x7F, .last = 0x9F};  // terminals obey some
+
+// The first character of a text: its bytes, and its code point unless they are not UTF-8.
 struct Character {
   std::string_view bytes;
   std::optional<char32_t> code;
@@ -60,54 +88,36 @@ struct Character {
 // REQUIRES: text is not empty.
 Character first_character(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto lead = byte(0);
-  std::size_t length = 1;
-  char32_t code = lead;
-  char32_t least = 0;  // below it, a shorter form exists, and this one is not allowed
-  if (lead >= 0xC0 && lead < 0xE0) {
-    length = 2;
-    code = lead & 0x1FU;
-    least = 0x80;
-  } else if (lead >= 0xE0 && lead < 0xF0) {
-    length = 3;
-    code = lead & 0x0FU;
-    least = 0x800;
-  } else if (lead >= 0xF0 && lead < 0xF8) {
-    length = 4;
-    code = lead & 0x07U;
-    least = 0x10000;
-  } else if (lead >= 0x80) {
+  const auto* const lead =
+      std::ranges::find_if(leads, [&](const Lead& l) { return fits(byte(0), l); });
+  if (lead == leads.end()) {
     return {.bytes = text.substr(0, 1), .code = std::nullopt};
   }
-  for (std::size_t i = 1; i < length; ++i) {
-    if (i >= text.size() || (byte(i) & 0xC0U) != 0x80U) {
+  char32_t code = byte(0) & ~lead->mask;
+  for (std::size_t i = 1; i < lead->bytes; ++i) {
+    if (i == text.size() || !fits(byte(i), continuation)) {
       return {.bytes = text.substr(0, i), .code = std::nullopt};
     }
-    code = (code << 6U) | (byte(i) & 0x3FU);
+    code = code << continuation_bits | (byte(i) & ~continuation.mask);
   }
-  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-  if (code < least || code > 0x10FFFF || surrogate) {
-    return {.bytes = text.substr(0, length), .code = std::nullopt};
-  }
-  return {.bytes = text.substr(0, length), .code = code};
+  const bool is_valid = code >= lead->least && unicode.holds(code) && !surrogates.holds(code);
+  return {.bytes = text.substr(0, lead->bytes),
+          .code = is_valid ? std::optional{code} : std::nullopt};
 }
-
-// C0, DEL and C1: terminals obey some of them.
-bool is_control(char32_t code) { return code < 0x20 || (code >= 0x7F && code < 0xA0); }
 
 // In double quotes, escaped as JSON wants it, which logfmt's readers understand too.
 std::string quoted(std::string_view text) {
   std::string result = "\"";
   std::size_t taken = 0;
   while (taken < text.size()) {
-    if (taken >= kTextBytes) {
-      result += kEllipsis;
+    if (taken >= text_bytes) {
+      result += ellipsis;
       break;
     }
     const Character character = first_character(text.substr(taken));
     taken += character.bytes.size();
     if (!character.code) {
-      result += kReplacement;
+      result += replacement;
     } else if (*character.code == U'"' || *character.code == U'\\') {
       result += '\\';
       result += character.bytes;
@@ -117,7 +127,8 @@ std::string quoted(std::string_view text) {
       result += "\\r";
     } else if (*character.code == U'\t') {
       result += "\\t";
-    } else if (is_control(*character.code)) {
+    } else if (c0_controls.holds(*character.code) ||
+               delete_and_c1_controls.holds(*character.code)) {
       fmt::format_to(std::back_inserter(result), "\\u{:04x}",
                      static_cast<std::uint32_t>(*character.code));
     } else {
@@ -130,9 +141,9 @@ std::string quoted(std::string_view text) {
 
 bool needs_no_quotes(std::string_view text) {
   const auto is_plain = [](char c) {
-    return c > ' ' && c < 0x7F && c != '"' && c != '=' && c != '\\';
+    return c > ' ' && c <= '~' && c != '"' && c != '=' && c != '\\';
   };
-  return !text.empty() && text.size() <= kTextBytes && std::ranges::all_of(text, is_plain);
+  return !text.empty() && text.size() <= text_bytes && std::ranges::all_of(text, is_plain);
 }
 
 // How one format spells a line: `key=value key=value`, or {"key":value,"key":value}.
@@ -147,18 +158,18 @@ class Line {
     const std::string_view separator = text_.size() <= 1 ? "" : (json_ ? "," : " ");
     const std::string added = json_ ? fmt::format("{}\"{}\":{}", separator, field.key, value)
                                     : fmt::format("{}{}={}", separator, field.key, value);
-    if (text_.size() + added.size() + kEnd.size() <= kLineBytes) {
+    if (text_.size() + added.size() + line_end.size() <= line_bytes) {
       text_ += added;
     }
   }
 
   [[nodiscard]] std::string finish() && {
-    text_ += json_ ? kEnd : kEnd.substr(1);
+    text_ += json_ ? line_end : line_end.substr(1);
     return std::move(text_);
   }
 
  private:
-  static constexpr std::string_view kEnd = "}\n";
+  static constexpr std::string_view line_end = "}\n";
 
   [[nodiscard]] std::string spell(std::string_view text) const {
     return !json_ && needs_no_quotes(text) ? std::string(text) : quoted(text);
@@ -220,9 +231,9 @@ void write_once(int descriptor, std::string_view line) {
 
 }  // namespace
 
-std::optional<LogLevel> level_from(std::string_view name) { return value_of(kLevels, name); }
+std::optional<LogLevel> level_from(std::string_view name) { return value_of(levels, name); }
 
-std::optional<LogFormat> format_from(std::string_view name) { return value_of(kFormats, name); }
+std::optional<LogFormat> format_from(std::string_view name) { return value_of(formats, name); }
 
 void Logger::debug(std::string_view message, Fields fields) const noexcept {
   log(LogLevel::debug, message, fields);

@@ -4,10 +4,11 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <iostream>
 #include <memory>
+#include <stdexcept>
 #include <utility>
 #include <variant>
 
@@ -25,7 +26,7 @@
 namespace corosync_exporter {
 namespace {
 
-constexpr int exit_cannot_listen = 1;
+constexpr int exit_failure = 1;  // cannot listen, above all
 constexpr int exit_usage = 2;
 constexpr int exit_not_connected = 3;
 
@@ -46,7 +47,6 @@ void stop_on_signals(EventLoop& loop) {
 // it.
 void end(Watcher& watcher, int status) {
   if (!watcher.stop(patience)) {
-    std::fflush(nullptr);
     _exit(status);
   }
 }
@@ -103,10 +103,17 @@ int print_once(const Options& options, const Logger& log) {
   const auto now = current_moment().steady;
   const Self self{.version = std::string{version()}, .revision = std::string{revision()}};
   const auto page = Page{}.text(std::make_shared<const ClusterState>(state), now, self, {});
-  std::fwrite(page.data(), 1, page.size(), stdout);
+  std::cout << page << std::flush;
+  if (!std::cout) {
+    throw std::runtime_error{"cannot write to stdout"};
+  }
   const int status = is_up(state, now) ? EXIT_SUCCESS : exit_not_connected;
   end(watcher, status);
   return status;
+}
+
+void complain(const std::exception& error) {
+  std::cerr << "corosync-exporter: " << error.what() << '\n';
 }
 
 }  // namespace
@@ -117,7 +124,7 @@ int main(int argc, char** argv) {
   try {
     const auto wish = parse(argc, argv);
     if (const auto* information = std::get_if<Information>(&wish)) {
-      std::fputs(information->text.c_str(), stdout);
+      std::cout << information->text;
       return EXIT_SUCCESS;
     }
     const auto& options = std::get<Options>(wish);
@@ -127,10 +134,10 @@ int main(int argc, char** argv) {
     }
     return serve(options, Logger{options.log_level, options.log_format});
   } catch (const UsageError& error) {
-    std::fprintf(stderr, "corosync-exporter: %s\n", error.what());
+    complain(error);
     return exit_usage;
-  } catch (const std::exception& error) {  // CannotListen, above all
-    std::fprintf(stderr, "corosync-exporter: %s\n", error.what());
-    return exit_cannot_listen;
+  } catch (const std::exception& error) {
+    complain(error);
+    return exit_failure;
   }
 }

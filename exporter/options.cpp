@@ -20,13 +20,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr const char* kPollInterval = "--corosync.poll-interval";
-constexpr const char* kStaleAfter = "--corosync.stale-after";
-constexpr milliseconds kShortestPoll{100};
-constexpr milliseconds kLongest = std::chrono::days{365};
+constexpr const char* poll_interval_flag = "--corosync.poll-interval";
+constexpr const char* stale_after_flag = "--corosync.stale-after";
+constexpr milliseconds shortest_poll{100};
+constexpr milliseconds longest = std::chrono::days{365};
 
 // Paths that answer something else.
-constexpr std::array<std::string_view, 4> kTakenPaths{"/", "/-/healthy", "/-/ready",
+constexpr std::array<std::string_view, 4> taken_paths{"/", "/-/healthy", "/-/ready",
                                                       "/api/v1/status"};
 
 struct Unit {
@@ -34,7 +34,7 @@ struct Unit {
   std::int64_t in_milliseconds;
 };
 // In the order in which Prometheus wants them written.
-constexpr std::array<Unit, 7> kUnits{{
+constexpr std::array<Unit, 7> units{{
     {"y", 31'536'000'000},
     {"w", 604'800'000},
     {"d", 86'400'000},
@@ -55,31 +55,31 @@ milliseconds parse_duration(const std::string& text) {
     return milliseconds{0};
   }
   std::int64_t total = 0;
-  const auto* unit_allowed = kUnits.begin();
+  std::span<const Unit> units_allowed = units;
   std::string_view rest = text;
   do {
     const std::string_view digits = rest.substr(0, rest.find_first_not_of("0123456789"));
     rest.remove_prefix(digits.size());
     const std::string_view name = rest.substr(0, rest.find_first_of("0123456789"));
     rest.remove_prefix(name.size());
-    const auto* const unit = std::ranges::find(unit_allowed, kUnits.end(), name, &Unit::name);
-    if (digits.empty() || unit == kUnits.end()) {
+    const auto unit = std::ranges::find(units_allowed, name, &Unit::name);
+    if (digits.empty() || unit == units_allowed.end()) {
       refuse(text, "is not a duration such as 500ms, 5s or 1m30s");
     }
     std::int64_t count = 0;
     const auto error = std::from_chars(digits.data(), digits.data() + digits.size(), count).ec;
-    if (error != std::errc{} || count > (kLongest.count() - total) / unit->in_milliseconds) {
+    if (error != std::errc{} || count > (longest.count() - total) / unit->in_milliseconds) {
       refuse(text, "is longer than a year");
     }
     total += count * unit->in_milliseconds;
-    unit_allowed = unit + 1;
+    units_allowed = {std::next(unit), units_allowed.end()};
   } while (!rest.empty());
   return milliseconds{total};
 }
 
 std::string spell(milliseconds duration) {
   std::string text;
-  for (const Unit& unit : kUnits) {
+  for (const Unit& unit : units) {
     if (const auto count = duration.count() / unit.in_milliseconds; count > 0) {
       text += std::to_string(count);
       text += unit.name;
@@ -91,21 +91,22 @@ std::string spell(milliseconds duration) {
 
 milliseconds parse_poll_interval(const std::string& text) {
   const milliseconds interval = parse_duration(text);
-  if (interval < kShortestPoll) {
-    refuse(text, "is shorter than " + spell(kShortestPoll));
+  if (interval < shortest_poll) {
+    refuse(text, "is shorter than " + spell(shortest_poll));
   }
   return interval;
 }
 
 std::string parse_telemetry_path(const std::string& text) {
-  const auto is_allowed = [](char c) { return c > ' ' && c < 0x7F && c != '?' && c != '#'; };
+  constexpr std::string_view allowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
   if (!text.starts_with('/')) {
     refuse(text, "does not begin with a slash");
   }
-  if (!std::ranges::all_of(text, is_allowed)) {
-    refuse(text, "is not a plain path: printable ASCII without spaces, ? and #");
+  if (text.find_first_not_of(allowed) != std::string::npos) {
+    refuse(text, "is not a plain path: letters, digits and -._~/ are");
   }
-  if (std::ranges::find(kTakenPaths, text) != kTakenPaths.end()) {
+  if (std::ranges::find(taken_paths, text) != taken_paths.end()) {
     refuse(text, "is taken: something else answers there");
   }
   return text;
@@ -130,9 +131,9 @@ LogFormat parse_format(const std::string& text) {
 void check_agreement(const Options& options) {
   const milliseconds least = 2 * options.poll_interval;
   if (options.stale_after < least) {
-    throw UsageError(std::string(kStaleAfter) + ": " + spell(options.stale_after) +
-                     " is less than twice " + kPollInterval + " (" + spell(options.poll_interval) +
-                     "), so it must be at least " + spell(least));
+    throw UsageError(std::string(stale_after_flag) + ": " + spell(options.stale_after) +
+                     " is less than twice " + poll_interval_flag + " (" +
+                     spell(options.poll_interval) + "), so it must be at least " + spell(least));
   }
 }
 
@@ -145,7 +146,7 @@ std::string one_line(std::string text) {
 
 class HelpFormatter : public CLI::Formatter {
  public:
-  HelpFormatter() { column_width(kFirstColumn); }
+  HelpFormatter() { column_width(first_column); }
 
   // A flag and its opposite as --[no-]flag.
   std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
@@ -158,7 +159,7 @@ class HelpFormatter : public CLI::Formatter {
     std::string text;
     std::size_t column = 0;
     for (std::string word; words >> word; column += word.size()) {
-      const bool fits = column + 1 + word.size() <= kColumns - kFirstColumn;
+      const bool fits = column + 1 + word.size() <= columns - first_column;
       text += column == 0 ? "" : fits ? " " : "\n";
       column = column == 0 || !fits ? 0 : column + 1;
       text += word;
@@ -167,8 +168,8 @@ class HelpFormatter : public CLI::Formatter {
   }
 
  private:
-  static constexpr std::size_t kColumns = 80;
-  static constexpr std::size_t kFirstColumn = 36;
+  static constexpr std::size_t columns = 80;
+  static constexpr std::size_t first_column = 36;
 };
 
 enum class Repeat { refused, allowed };
@@ -215,10 +216,10 @@ void describe(CLI::App& app, Options& options) {
   add_switch(app, "collector.totem", "Metrics of the totem protocol. Default: on", options.totem);
   add_switch(app, "collector.process", "Metrics of the exporter's own process. Default: on",
              options.process);
-  add(app, kPollInterval, "DURATION",
+  add(app, poll_interval_flag, "DURATION",
       "How often facts are read that corosync announces to nobody. Default: 5s",
       [&](const auto& value) { options.poll_interval = parse_poll_interval(value); });
-  add(app, kStaleAfter, "DURATION",
+  add(app, stale_after_flag, "DURATION",
       "With no word from corosync for so long, its facts count as unknown. Default: 15s",
       [&](const auto& value) { options.stale_after = parse_duration(value); });
   add(app, "--log.level", "LEVEL", "debug, info, warn or error. Default: info",

@@ -2,11 +2,11 @@
 #include "corosync/drain.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <utility>
 
 namespace corosync_exporter {

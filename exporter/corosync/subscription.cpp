@@ -129,7 +129,12 @@ void Subscription::stop(Calls& calls) {
 Subscription::Inbox& Subscription::inbox_of(quorum_handle_t handle) noexcept {
   const void* context = nullptr;
   quorum_context_get(handle, &context);  // fails only for a handle that no callback could come from
+  // Ours, and never const: NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
   return *static_cast<Inbox*>(const_cast<void*>(context));
+}
+
+Subscription::Inbox& Subscription::inbox_of_context(std::uint64_t context) noexcept {
+  return *reinterpret_cast<Inbox*>(context);  // NOLINT(performance-no-int-to-ptr): it was one
 }
 
 void Subscription::quorum_nodelist(quorum_handle_t handle, quorum_ring_id ring,
@@ -151,16 +156,16 @@ void Subscription::quorum_quorum(quorum_handle_t handle, std::uint32_t quorate, 
       [&] { return QuorumNotified{.quorate = quorate != 0, .ring = ring_id(ring)}; });
 }
 
-void Subscription::votequorum_nodelist(votequorum_handle_t /*handle*/, std::uint64_t inbox,
+void Subscription::votequorum_nodelist(votequorum_handle_t /*handle*/, std::uint64_t context,
                                        votequorum_ring_id_t /*ring*/, std::uint32_t /*count*/,
                                        std::uint32_t* /*nodes*/) noexcept {
-  reinterpret_cast<Inbox*>(inbox)->add([] { return VotequorumNodeListNotified{}; });
+  inbox_of_context(context).add([] { return VotequorumNodeListNotified{}; });
 }
 
-void Subscription::votequorum_quorum(votequorum_handle_t /*handle*/, std::uint64_t inbox,
+void Subscription::votequorum_quorum(votequorum_handle_t /*handle*/, std::uint64_t context,
                                      std::uint32_t /*quorate*/, std::uint32_t count,
                                      votequorum_node_t* nodes) noexcept {
-  reinterpret_cast<Inbox*>(inbox)->add([&] {
+  inbox_of_context(context).add([&] {
     VotequorumQuorumNotified event;
     for (const votequorum_node_t& node : std::span{nodes, count}) {
       if (node.nodeid != VOTEQUORUM_QDEVICE_NODEID) {  // a registered qdevice is in the list too
@@ -171,9 +176,9 @@ void Subscription::votequorum_quorum(votequorum_handle_t /*handle*/, std::uint64
   });
 }
 
-void Subscription::votequorum_expected_votes(votequorum_handle_t /*handle*/, std::uint64_t inbox,
+void Subscription::votequorum_expected_votes(votequorum_handle_t /*handle*/, std::uint64_t context,
                                              std::uint32_t /*votes*/) noexcept {
-  reinterpret_cast<Inbox*>(inbox)->add([] { return ExpectedVotesNotified{}; });
+  inbox_of_context(context).add([] { return ExpectedVotesNotified{}; });
 }
 
 }  // namespace corosync_exporter

@@ -54,8 +54,9 @@ class Subscription {
     template <class MakeEvent>
     void add(MakeEvent&& make_event) noexcept;
   };
-  // quorum_context_get(3)'s way back from a callback.
+  // The way back from a callback: quorum_context_get(3); what votequorum_trackstart(3) was given.
   static Inbox& inbox_of(quorum_handle_t handle) noexcept;
+  static Inbox& inbox_of_context(std::uint64_t context) noexcept;
 
   static void quorum_nodelist(quorum_handle_t handle, quorum_ring_id ring,
                               std::uint32_t member_count, const std::uint32_t* members,
@@ -63,13 +64,13 @@ class Subscription {
                               std::uint32_t left_count, const std::uint32_t* left) noexcept;
   static void quorum_quorum(quorum_handle_t handle, std::uint32_t quorate, quorum_ring_id ring,
                             std::uint32_t member_count, const std::uint32_t* members) noexcept;
-  static void votequorum_nodelist(votequorum_handle_t handle, std::uint64_t inbox,
+  static void votequorum_nodelist(votequorum_handle_t handle, std::uint64_t context,
                                   votequorum_ring_id_t ring, std::uint32_t count,
                                   std::uint32_t* nodes) noexcept;
-  static void votequorum_quorum(votequorum_handle_t handle, std::uint64_t inbox,
+  static void votequorum_quorum(votequorum_handle_t handle, std::uint64_t context,
                                 std::uint32_t quorate, std::uint32_t count,
                                 votequorum_node_t* nodes) noexcept;
-  static void votequorum_expected_votes(votequorum_handle_t handle, std::uint64_t inbox,
+  static void votequorum_expected_votes(votequorum_handle_t handle, std::uint64_t context,
                                         std::uint32_t votes) noexcept;
 
   void subscribe_to_quorum(Calls& calls, unsigned int flags);

@@ -67,13 +67,13 @@ struct CloseDirectory {
 };
 
 std::optional<double> open_descriptors() {
-  constexpr const char* kPath = "/proc/self/fd";
+  constexpr const char* path = "/proc/self/fd";
   // Since Linux 6.2 the directory's size is their number, had ten times cheaper; before, it is 0.
   struct stat status {};
-  if (::stat(kPath, &status) == 0 && status.st_size > 0) {
+  if (::stat(path, &status) == 0 && status.st_size > 0) {
     return static_cast<double>(status.st_size);
   }
-  const std::unique_ptr<DIR, CloseDirectory> directory{opendir(kPath)};
+  const std::unique_ptr<DIR, CloseDirectory> directory{opendir(path)};
   if (!directory) {
     return std::nullopt;
   }

@@ -28,14 +28,20 @@ namespace {
 
 // A client that has connected and says nothing stays in the kernel for so long, and costs no
 // thread.
-constexpr int kDeferSeconds = 3600;
+constexpr int defer_seconds = 3600;
 
 // What civetweb keeps saying need not be said more often.
-constexpr std::chrono::seconds kBetweenWarnings{10};
+constexpr std::chrono::seconds between_warnings{10};
+
+constexpr int not_found = 404;
+constexpr int method_not_allowed = 405;
+constexpr int internal_error = 500;
 
 [[noreturn]] void refuse(const ListenAddress& address, const std::string& reason) {
   throw CannotListen("cannot listen on " + to_string(address) + ": " + reason);
 }
+
+std::string system_error(int number) { return std::system_category().message(number); }
 
 // One address as the kernel takes it.
 struct Endpoint {
@@ -87,7 +93,7 @@ Endpoint resolve(const ListenAddress& asked) {
   const int failed = getaddrinfo(asked.host.empty() ? nullptr : asked.host.c_str(),
                                  std::to_string(asked.port).c_str(), &hints, &raw);
   if (failed != 0) {
-    refuse(asked, failed == EAI_SYSTEM ? std::strerror(errno) : gai_strerror(failed));
+    refuse(asked, failed == EAI_SYSTEM ? system_error(errno) : gai_strerror(failed));
   }
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> found{raw, freeaddrinfo};
   const addrinfo* chosen = found.get();
@@ -149,13 +155,14 @@ void try_to_listen(const std::vector<Endpoint>& endpoints) {
          setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &ipv6_only, sizeof(ipv6_only)) == 0) &&
         bind(descriptor, endpoint.get(), endpoint.length) == 0 && listen(descriptor, 1) == 0;
     if (!listens) {
-      refuse(endpoint.asked, std::strerror(errno));
+      refuse(endpoint.asked, system_error(errno));
     }
   }
 }
 
 std::vector<std::uint16_t> ports_of(const mg_context* context) {
-  std::array<mg_server_port, 64> raw{};
+  constexpr std::size_t most = 64;
+  std::array<mg_server_port, most> raw{};
   const int count = mg_get_server_ports(context, static_cast<int>(raw.size()), raw.data());
   std::vector<std::uint16_t> ports;
   for (const mg_server_port& port : std::span(raw).first(static_cast<std::size_t>(count))) {
@@ -254,7 +261,7 @@ std::string date() {
   const std::time_t now = std::time(nullptr);
   std::tm utc{};
   gmtime_r(&now, &utc);
-  std::array<char, 32> text{};
+  std::array<char, sizeof("Thu, 01 Jan 1970 00:00:00 GMT")> text{};
   const std::size_t length =
       std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &utc);
   return {text.data(), length};
@@ -272,7 +279,7 @@ void send(mg_connection* connection, const Response& response) {
                         "\r\nDate: " + date() + "\r\nContent-Type: " + response.content_type +
                         "\r\nContent-Length: " + std::to_string(response.body.size()) +
                         "\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n";
-  if (response.status == 405) {
+  if (response.status == method_not_allowed) {
     message += "Allow: GET, HEAD\r\n";
   }
   message += "\r\n";
@@ -313,7 +320,7 @@ class Server::Core {
       logger_.warn("HTTP server", {{"message", message}});
     }
     for (const int descriptor : sockets(SocketKind::listener, ports())) {
-      setsockopt(descriptor, IPPROTO_TCP, TCP_DEFER_ACCEPT, &kDeferSeconds, sizeof(kDeferSeconds));
+      setsockopt(descriptor, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_seconds, sizeof(defer_seconds));
     }
   }
 
@@ -325,7 +332,7 @@ class Server::Core {
     callbacks.begin_request = on_request;
     callbacks.http_error = on_error;
     callbacks.log_message = on_message;
-    std::array<const char*, 23> options{
+    std::array options{
         // A thread serves one connection: so many clients may dawdle before others have to wait.
         "num_threads", "64", "request_timeout_ms", "2000", "max_request_size", "8192",
         "listen_backlog", "4096", "listening_ports", ports.c_str(), "tcp_nodelay", "1",
@@ -334,7 +341,7 @@ class Server::Core {
         "decode_url", "no",
         // Or http://host:port/metrics would get no answer.
         "enable_auth_domain_check", "no", "access_control_allow_origin", "",
-        "enable_directory_listing", "no", nullptr};
+        "enable_directory_listing", "no", static_cast<const char*>(nullptr)};
     const SignalsBlocked blocked;
     return ContextPtr{mg_start(&callbacks, this, options.data())};
   }
@@ -350,16 +357,16 @@ class Server::Core {
     const std::string_view method = request.request_method;
     const auto route = std::ranges::find(routes_, request.local_uri_raw, &Route::path);
     if (route == routes_.end()) {
-      return plain(connection, 404);
+      return plain(connection, not_found);
     }
     if (method != "GET" && method != "HEAD") {
-      return plain(connection, 405);
+      return plain(connection, method_not_allowed);
     }
     try {
       return route->handler();
     } catch (const std::exception& error) {
       logger_.error("cannot answer", {{"path", route->path}, {"error", error.what()}});
-      return plain(connection, 500);
+      return plain(connection, internal_error);
     }
   }
 
@@ -370,7 +377,7 @@ class Server::Core {
     } else if (of_client) {
       logger_.debug("HTTP client", {{"message", message}});
     } else if (const auto now = std::chrono::steady_clock::now(); now >= next_warning_) {
-      next_warning_ = now + kBetweenWarnings;
+      next_warning_ = now + between_warnings;
       logger_.warn("HTTP server", {{"message", message}});
     }
   }
@@ -382,7 +389,7 @@ class Server::Core {
   }
 
   static int on_request(mg_connection* connection) noexcept {
-    int status = 500;
+    int status = internal_error;
     try {
       // Or civetweb would read the rest of the request, however long it is.
       mg_disable_connection_keep_alive(connection);
