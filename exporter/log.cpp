@@ -3,6 +3,7 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <utf8cpp/utf8.h>
 
 #include <algorithm>
 #include <array>
@@ -32,10 +33,7 @@ constexpr std::array<std::pair<std::string_view, LogFormat>, 2> formats{{
 
 // A pipe takes up to PIPE_BUF (4096 on Linux) bytes in one piece.
 constexpr std::size_t line_bytes = 4096;
-constexpr std::size_t text_bytes = 512;
-
-constexpr std::string_view replacement = "\uFFFD";
-constexpr std::string_view ellipsis = "\u2026";
+constexpr std::ptrdiff_t text_bytes = 512;
 
 template <typename Named>
 std::optional<typename Named::value_type::second_type> value_of(const Named& names,
@@ -51,91 +49,46 @@ std::string_view name_of(LogLevel level) {
   return std::ranges::find(levels, level, &decltype(levels)::value_type::second)->first;
 }
 
-// How UTF-8 begins a character, by the number of its bytes.
-struct Lead {
-  unsigned char mask;
-  unsigned char pattern;  // under the mask; the other bits begin the code point
-  std::size_t bytes;
-  char32_t least;  // code point: the lesser ones must be written shorter
-};
-constexpr std::array<Lead, 4> leads{{
-    {.mask = 0x80, .pattern = 0x00, .bytes = 1, .least = 0},
-    {.mask = 0xE0, .pattern = 0xC0, .bytes = 2, .least = 0x80},
-    {.mask = 0xF0, .pattern = 0xE0, .bytes = 3, .least = 0x800},
-    {.mask = 0xF8, .pattern = 0xF0, .bytes = 4, .least = 0x10000},
-}};
-constexpr Lead continuation{.mask = 0xC0, .pattern = 0x80, .bytes = 1, .least = 0};
-constexpr unsigned continuation_bits = 6;
+// C0, DEL and C1: terminals obey some of them.
+bool is_control(std::uint32_t code) {
+  constexpr std::uint32_t last_of_c0 = 0x1F;
+  constexpr std::uint32_t del = 0x7F;
+  constexpr std::uint32_t last_of_c1 = 0x9F;
+  return code <= last_of_c0 || (code >= del && code <= last_of_c1);
+}
 
-bool fits(unsigned char byte, const Lead& lead) { return (byte & lead.mask) == lead.pattern; }
-
-struct Range {
-  char32_t first;
-  char32_t last;
-  [[nodiscard]] constexpr bool holds(char32_t code) const { return code >= first && code <= last; }
-};
-constexpr Range unicode{.first = 0, .last = 0x10FFFF};
-constexpr Range surrogates{.first = 0xD800, .last = 0xDFFF};
-constexpr Range c0_controls{.first = 0, .last = 0x1F};
-constexpr Range delete_and_c1_controls{.first = 0x7F, .last = 0x9F};  // terminals obey some
-
-// The first character of a text: its bytes, and its code point unless they are not UTF-8.
-struct Character {
-  std::string_view bytes;
-  std::optional<char32_t> code;
-};
-
-// REQUIRES: text is not empty.
-Character first_character(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto* const lead =
-      std::ranges::find_if(leads, [&](const Lead& l) { return fits(byte(0), l); });
-  if (lead == leads.end()) {
-    return {.bytes = text.substr(0, 1), .code = std::nullopt};
+std::string escaped(std::uint32_t code) {
+  std::string text;
+  switch (code) {
+    case '"':
+      return "\\\"";
+    case '\\':
+      return R"(\\)";
+    case '\n':
+      return R"(\n)";
+    case '\r':
+      return R"(\r)";
+    case '\t':
+      return R"(\t)";
+    default:
+      if (is_control(code)) {
+        return fmt::format("\\u{:04x}", code);
+      }
+      utf8::unchecked::append(code, std::back_inserter(text));
+      return text;
   }
-  char32_t code = byte(0) & ~lead->mask;
-  for (std::size_t i = 1; i < lead->bytes; ++i) {
-    if (i == text.size() || !fits(byte(i), continuation)) {
-      return {.bytes = text.substr(0, i), .code = std::nullopt};
-    }
-    code = code << continuation_bits | (byte(i) & ~continuation.mask);
-  }
-  const bool is_valid = code >= lead->least && unicode.holds(code) && !surrogates.holds(code);
-  return {.bytes = text.substr(0, lead->bytes),
-          .code = is_valid ? std::optional{code} : std::nullopt};
 }
 
 // In double quotes, escaped as JSON wants it, which logfmt's readers understand too.
 std::string quoted(std::string_view text) {
+  std::string valid;
+  utf8::replace_invalid(text.begin(), text.end(), std::back_inserter(valid));
   std::string result = "\"";
-  std::size_t taken = 0;
-  while (taken < text.size()) {
-    if (taken >= text_bytes) {
-      result += ellipsis;
-      break;
-    }
-    const Character character = first_character(text.substr(taken));
-    taken += character.bytes.size();
-    if (!character.code) {
-      result += replacement;
-    } else if (*character.code == U'"' || *character.code == U'\\') {
-      result += '\\';
-      result += character.bytes;
-    } else if (*character.code == U'\n') {
-      result += "\\n";
-    } else if (*character.code == U'\r') {
-      result += "\\r";
-    } else if (*character.code == U'\t') {
-      result += "\\t";
-    } else if (c0_controls.holds(*character.code) ||
-               delete_and_c1_controls.holds(*character.code)) {
-      fmt::format_to(std::back_inserter(result), "\\u{:04x}",
-                     static_cast<std::uint32_t>(*character.code));
-    } else {
-      result += character.bytes;
-    }
+  auto at = valid.cbegin();
+  while (at != valid.cend() && at - valid.cbegin() < text_bytes) {
+    result += escaped(utf8::unchecked::next(at));
   }
-  result += '"';
+  result += at == valid.cend() ? "\"" : "\u2026\"";
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cstdint>
 #include <functional>
@@ -140,7 +141,7 @@ void check_agreement(const Options& options) {
 // What a shell passes may hold anything; the complaint about it is one printable line.
 std::string one_line(std::string text) {
   std::ranges::replace_if(
-      text, [](unsigned char c) { return c < ' ' || c == 0x7F; }, '?');
+      text, [](unsigned char c) { return std::iscntrl(c) != 0; }, '?');
   return text;
 }
 

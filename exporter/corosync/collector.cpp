@@ -39,6 +39,11 @@ void Collector::end(std::unique_ptr<Subscription> subscription) {
   });
 }
 
+bool Collector::is_busy() const {
+  const std::lock_guard lock{mutex_};
+  return working_ || work_.any();
+}
+
 std::vector<Collector::Report> Collector::take_reports() {
   const std::lock_guard lock{mutex_};
   return std::exchange(outbox_, {});
@@ -93,12 +98,14 @@ void Collector::run() {
 Collector::Work Collector::next_work() {
   const auto look = drain_.next_look();
   std::unique_lock lock{mutex_};
+  working_ = false;
   const auto ordered = [this] { return work_.any(); };
   if (look) {
     changed_.wait_for(lock, *look, ordered);
   } else {
     changed_.wait(lock, ordered);
   }
+  working_ = work_.any();
   return std::exchange(work_, {});
 }
 

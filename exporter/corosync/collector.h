@@ -51,6 +51,9 @@ class Collector {
 
   [[nodiscard]] std::vector<Report> take_reports();
 
+  // Whether anything is left to do, or under way.
+  [[nodiscard]] bool is_busy() const;
+
   // The call under way, and how to give it up: it fails within 2 s, if it can be given up at all.
   [[nodiscard]] std::optional<Calls::Waiting> waiting() const { return calls_.waiting(); }
   void cancel() { calls_.cancel(); }
@@ -86,9 +89,10 @@ class Collector {
   Drain drain_;
   Readings readings_{calls_, drain_};
 
-  std::mutex mutex_;  // of all below
+  mutable std::mutex mutex_;  // of all below
   std::condition_variable changed_;
   Work work_;
+  bool working_ = false;
   std::vector<Report> outbox_;
   bool stopped_ = false;
 

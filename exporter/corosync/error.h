@@ -20,6 +20,11 @@ class CorosyncError : public std::runtime_error {
   CorosyncError(std::string_view call, cs_error_t code, int system_error = 0);
 
   [[nodiscard]] cs_error_t code() const noexcept { return code_; }
+  // No access, or no space left in /dev/shm: a new try will not do better soon, and corosync writes
+  // lines into its log each time.
+  [[nodiscard]] bool is_refusal() const noexcept {
+    return code_ == CS_ERR_ACCESS || code_ == CS_ERR_NO_SPACE;
+  }
   [[nodiscard]] const Failure& failure() const noexcept { return failure_; }
 
  private:

@@ -129,15 +129,23 @@ void Readings::disconnect() {
   give_up(votequorum_);
   give_up(cmap_);
   give_up(cfg_);
+  not_before_.clear();
 }
 
 template <class Connection, class Read>
 void Readings::read_source(Source source, std::optional<Connection>& connection,
                            const Report& report, Read read) {
+  if (const auto found = not_before_.find(source);
+      found != not_before_.end() && current_moment().steady < found->second) {
+    return;
+  }
   try {
     report(read());
   } catch (const CorosyncError& error) {
     give_up(connection);
+    if (error.is_refusal()) {
+      not_before_[source] = current_moment().steady + refused_retry_;
+    }
     report(ReadingFailed{.source = source, .failure = error.failure()});
   }
 }

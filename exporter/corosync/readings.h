@@ -9,7 +9,9 @@
 #include <corosync/cfg.h>
 #include <corosync/votequorum.h>
 
+#include <chrono>
 #include <functional>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -32,8 +34,11 @@ class Readings {
  public:
   using Report = std::function<void(Event)>;
 
-  // Connections that broke go to `drain`.
-  Readings(Calls& calls, Drain& drain) : calls_{calls}, drain_{drain} {}
+  // Connections that broke go to `drain`. A source that refuses us is left alone for
+  // `refused_retry`.
+  Readings(Calls& calls, Drain& drain,
+           std::chrono::milliseconds refused_retry = std::chrono::seconds{30})
+      : calls_{calls}, drain_{drain}, refused_retry_{refused_retry} {}
 
   // Reads every source and reports each as soon as it is read: VotesRead, ConfigurationRead,
   // LocalNodeRead, or ReadingFailed. votequorum comes first, as it alone answers during a
@@ -58,6 +63,8 @@ class Readings {
 
   Calls& calls_;
   Drain& drain_;
+  const std::chrono::milliseconds refused_retry_;
+  std::map<Source, SteadyTime> not_before_;
   std::optional<Connection<votequorum_finalize>> votequorum_;
   std::optional<CmapReader> cmap_;
   std::optional<Connection<corosync_cfg_finalize>> cfg_;

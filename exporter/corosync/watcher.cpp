@@ -10,23 +10,12 @@
 namespace corosync_exporter {
 namespace {
 
-using std::chrono::seconds;
-
-// How often to look at a call that has not come back.
-constexpr seconds watch_interval{1};
-// A failed reading is worth a new try before the next poll.
-constexpr seconds reading_retry{1};
-
 template <class... Handlers>
 struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
 template <class... Handlers>
 Overloaded(Handlers...) -> Overloaded<Handlers...>;
-
-bool is_refusal(const CorosyncError& error) {
-  return error.code() == CS_ERR_ACCESS || error.code() == CS_ERR_NO_SPACE;
-}
 
 }  // namespace
 
@@ -59,7 +48,7 @@ bool Watcher::stop(std::chrono::milliseconds patience) {
 
 void Watcher::connect() {
   collector_.connect();
-  watch_.start(watch_interval);
+  watch_.start(timing_.watch_interval);
 }
 
 void Watcher::connected(std::unique_ptr<Subscription> subscription) {
@@ -67,7 +56,7 @@ void Watcher::connected(std::unique_ptr<Subscription> subscription) {
   for (const int descriptor : subscription_->descriptors()) {
     loop_.on_readable(descriptor, [this] { receive(); });
   }
-  next_retry_ = timing_.first_retry;
+  subscribed_at_ = current_moment().steady;
   poll_.start(timing_.poll_interval);
   take(Connected{.has_provider = subscription_->has_provider()}, current_moment());
   receive();
@@ -102,12 +91,12 @@ void Watcher::take_reports() {
                    [this](const Collector::Reading& reading) {
                      take(reading.event, reading.at);
                      if (std::holds_alternative<ReadingFailed>(reading.event) && subscription_) {
-                       poll_.start(std::min<Duration>(reading_retry, timing_.poll_interval));
+                       poll_.start(std::min(timing_.reading_retry, timing_.poll_interval));
                      }
                    }},
         report);
   }
-  if (!collector_.waiting()) {
+  if (!collector_.is_busy()) {
     watch_.cancel();
     hang_told_ = false;
   }
@@ -116,8 +105,7 @@ void Watcher::take_reports() {
 
 void Watcher::failed(const CorosyncError& error) {
   take(ConnectFailed{.failure = error.failure()}, current_moment());
-  retry_.start(is_refusal(error) ? timing_.refused_retry : next_retry_);
-  next_retry_ = std::min(2 * next_retry_, timing_.last_retry);
+  retry_after(error);
 }
 
 void Watcher::lost(const CorosyncError& error) {
@@ -126,8 +114,17 @@ void Watcher::lost(const CorosyncError& error) {
   }
   poll_.cancel();
   collector_.end(std::move(subscription_));
-  take(Disconnected{.failure = error.failure()}, current_moment());
-  retry_.start(next_retry_);
+  const Moment now = current_moment();
+  take(Disconnected{.failure = error.failure()}, now);
+  if (now.steady - subscribed_at_ > timing_.last_retry) {
+    next_retry_ = timing_.first_retry;
+  }
+  retry_after(error);
+}
+
+void Watcher::retry_after(const CorosyncError& error) {
+  retry_.start(error.is_refusal() ? timing_.refused_retry : next_retry_);
+  next_retry_ = std::min(2 * next_retry_, timing_.last_retry);
 }
 
 void Watcher::ask() {
@@ -140,7 +137,7 @@ void Watcher::ask() {
   }
   collector_.read(std::move(request));
   if (!watch_.is_running()) {
-    watch_.start(watch_interval);
+    watch_.start(timing_.watch_interval);
   }
 }
 
@@ -150,13 +147,17 @@ void Watcher::poll() {
 }
 
 void Watcher::watch() {
-  const auto waiting = collector_.waiting();
-  if (!waiting) {
+  if (!collector_.is_busy()) {
     return;
   }
+  watch_.start(timing_.watch_interval);
   const Moment now = current_moment();
-  const Duration waited = now.steady - waiting->since;
   tell(state_, now);  // silence, where there is a connection to fall silent
+  const auto waiting = collector_.waiting();
+  if (!waiting) {
+    return;  // between two calls
+  }
+  const Duration waited = now.steady - waiting->since;
   if (!subscription_ && waited >= timing_.stale_after && !std::exchange(hang_told_, true)) {
     log_.warn("corosync does not answer", {{"call", waiting->call}});
   }
@@ -167,7 +168,6 @@ void Watcher::watch() {
       publish();
     }
   }
-  watch_.start(watch_interval);
 }
 
 void Watcher::take(const Event& event, Moment at) {

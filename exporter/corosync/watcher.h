@@ -22,13 +22,18 @@ namespace corosync_exporter {
 struct Timing {
   std::chrono::milliseconds poll_interval = std::chrono::seconds{5};
   std::chrono::milliseconds stale_after = std::chrono::seconds{15};
-  // A failed try is repeated after first_retry, then after twice that, up to last_retry.
+  // A failed try is repeated after first_retry, then after twice that, up to last_retry. After a
+  // connection that lasted for longer than that it begins afresh.
   std::chrono::milliseconds first_retry{250};
   std::chrono::milliseconds last_retry = std::chrono::seconds{2};
   // Where each try writes into corosync's own log: no access, no space left in /dev/shm.
   std::chrono::milliseconds refused_retry = std::chrono::seconds{30};
-  // More than the 30 s that corosync itself may wait for a quorum device's vote during a membership
-  // sync, answering nobody (quorum.device.sync_timeout in corosync.conf(5)).
+  // A failed reading is worth a new try before the next poll.
+  std::chrono::milliseconds reading_retry = std::chrono::seconds{1};
+  // Between two looks at a call that does not come back.
+  std::chrono::milliseconds watch_interval = std::chrono::seconds{1};
+  // When to give it up. More than the 30 s that corosync itself may wait for a quorum device's vote
+  // during a membership sync, answering nobody (quorum.device.sync_timeout in corosync.conf(5)).
   std::chrono::milliseconds give_up_after = std::chrono::seconds{40};
 };
 
@@ -56,7 +61,8 @@ class Watcher {
   void take_reports();                      // from the collector
   void lost(const CorosyncError& error);    // the subscription
   void failed(const CorosyncError& error);  // to connect
-  void ask();                               // the collector for its readings
+  void retry_after(const CorosyncError& error);
+  void ask();  // the collector for its readings
   void poll();
   void watch();  // while a call is under way
 
@@ -75,6 +81,7 @@ class Watcher {
   std::chrono::milliseconds next_retry_;
   bool hang_told_ = false;  // of the call to connect that is under way
   std::unique_ptr<Subscription> subscription_;
+  SteadyTime subscribed_at_;
 
   Timer retry_;
   Timer poll_;

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exposition/process.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdint>
+#include <chrono>
 #include <ctime>
-#include <memory>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace corosync_exporter {
@@ -21,37 +21,19 @@ namespace {
 
 using prometheus::MetricFamily;
 using prometheus::MetricType;
+using Seconds = std::chrono::duration<double>;
 
-// What a file of /proc holds; empty if it cannot be read.
-std::string read(const char* path) {
-  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) {
-    return {};
-  }
-  std::array<char, 1024> buffer{};  // /proc/self/stat has some 350 bytes
-  const auto length = ::read(file, buffer.data(), buffer.size());
-  ::close(file);
-  return length < 0 ? std::string{} : std::string(buffer.data(), static_cast<std::size_t>(length));
-}
-
-double seconds(const timeval& time) {
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-}
-
-std::optional<double> seconds(clockid_t clock) {
+std::optional<Seconds> read_clock(clockid_t clock) {
   timespec time{};
   if (clock_gettime(clock, &time) != 0) {
     return std::nullopt;
   }
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+  return std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec};
 }
 
 std::optional<double> cpu_seconds() {
-  rusage usage{};
-  if (getrusage(RUSAGE_SELF, &usage) != 0) {
-    return std::nullopt;
-  }
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  const auto used = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+  return used ? std::optional{used->count()} : std::nullopt;
 }
 
 std::optional<double> soft_limit(__rlimit_resource resource) {
@@ -62,26 +44,19 @@ std::optional<double> soft_limit(__rlimit_resource resource) {
   return static_cast<double>(limit.rlim_cur);
 }
 
-struct CloseDirectory {
-  void operator()(DIR* directory) const noexcept { closedir(directory); }
-};
-
 std::optional<double> open_descriptors() {
-  constexpr const char* path = "/proc/self/fd";
+  constexpr const char* directory = "/proc/self/fd";
   // Since Linux 6.2 the directory's size is their number, had ten times cheaper; before, it is 0.
   struct stat status {};
-  if (::stat(path, &status) == 0 && status.st_size > 0) {
+  if (::stat(directory, &status) == 0 && status.st_size > 0) {
     return static_cast<double>(status.st_size);
   }
-  const std::unique_ptr<DIR, CloseDirectory> directory{opendir(path)};
-  if (!directory) {
+  std::error_code failure;
+  const std::filesystem::directory_iterator entries{directory, failure};
+  if (failure) {
     return std::nullopt;
   }
-  int entries = 0;
-  while (readdir(directory.get()) != nullptr) {
-    ++entries;
-  }
-  return entries - 3;  // ".", ".." and the directory itself
+  return static_cast<double>(std::distance(begin(entries), end(entries)) - 1);  // without itself
 }
 
 struct Memory {
@@ -90,7 +65,7 @@ struct Memory {
 };
 
 Memory memory() {
-  std::istringstream pages{read("/proc/self/statm")};
+  std::ifstream pages{"/proc/self/statm"};
   double virtual_pages = 0;
   double resident_pages = 0;
   if (!(pages >> virtual_pages >> resident_pages)) {
@@ -102,25 +77,24 @@ Memory memory() {
 }
 
 std::optional<double> read_start_time() {
-  // proc(5): the 22nd field, in clock ticks since boot. The 2nd, a name in parentheses, may hold
-  // anything.
-  const std::string stat = read("/proc/self/stat");
-  const auto name_end = stat.rfind(')');
-  if (name_end == std::string::npos) {
-    return std::nullopt;
-  }
-  std::istringstream fields{stat.substr(name_end + 1)};
+  // proc(5): the 22nd field, in clock ticks since boot. The second is a name in parentheses that
+  // may hold anything, so the fields are counted from the last parenthesis.
+  constexpr int ticks_field = 22;
+  std::ifstream file{"/proc/self/stat"};
+  const std::string text{std::istreambuf_iterator<char>{file}, {}};
+  std::istringstream fields{text.substr(text.rfind(')') + 1)};
   std::string skipped;
-  for (int field = 3; field < 22; ++field) {
+  for (int field = 3; field < ticks_field; ++field) {
     fields >> skipped;
   }
   double ticks = 0;
-  const auto since_epoch = seconds(CLOCK_REALTIME);
-  const auto since_boot = seconds(CLOCK_BOOTTIME);
+  const auto since_epoch = read_clock(CLOCK_REALTIME);
+  const auto since_boot = read_clock(CLOCK_BOOTTIME);
   if (!(fields >> ticks) || !since_epoch || !since_boot) {
     return std::nullopt;
   }
-  return *since_epoch - *since_boot + ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
+  const Seconds from_boot_to_start{ticks / static_cast<double>(sysconf(_SC_CLK_TCK))};
+  return (*since_epoch - *since_boot + from_boot_to_start).count();
 }
 
 // Read once: it would follow each correction of the clock, and a change of it reads as a restart.

@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstring>
@@ -195,9 +194,7 @@ std::vector<int> sockets(SocketKind kind, const std::vector<std::uint16_t>& port
   std::vector<int> found;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", ignored)) {
-    const std::string name = entry.path().filename();
-    int descriptor = -1;
-    std::from_chars(name.data(), name.data() + name.size(), descriptor);
+    const int descriptor = std::stoi(entry.path().filename());
     const auto port = local_port(descriptor);
     int listens = 0;
     socklen_t length = sizeof(listens);
