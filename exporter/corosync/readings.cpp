@@ -121,6 +121,9 @@ void Readings::read(const Request& request, const Report& report) {
     read_source(Source::votequorum, votequorum_, report,
                 [&] { return read_votes(request.voters); });
   }
+  if (request.syncing) {
+    return;
+  }
   read_source(Source::cmap, cmap_, report, [&] { return read_configuration(request.nodes); });
   read_source(Source::cfg, cfg_, report, [&] { return read_local_node(); });
 }

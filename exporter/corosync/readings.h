@@ -28,6 +28,10 @@ struct Request {
   bool has_provider = false;
   std::vector<NodeId> voters{};  // nodes that votequorum knows: of others it returns garbage
   std::vector<NodeId> nodes{};   // nodes that need a name
+  // During a membership sync only votequorum answers. All other calls wait for its end, which a
+  // quorum device may put off for 30 s, and corosync looks at them again and again meanwhile, at
+  // realtime priority, with all of a core: so they are not to be made.
+  bool syncing = false;
 };
 
 class Readings {

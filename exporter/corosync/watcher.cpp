@@ -128,7 +128,7 @@ void Watcher::retry_after(const CorosyncError& error) {
 }
 
 void Watcher::ask() {
-  Request request{.has_provider = subscription_->has_provider()};
+  Request request{.has_provider = subscription_->has_provider(), .syncing = is_syncing(state_)};
   if (state_.present) {
     request.voters = state_.present->voters;
   }
@@ -164,6 +164,7 @@ void Watcher::watch() {
   if (waited >= timing_.give_up_after) {
     collector_.cancel();
     if (subscription_) {
+      hang_told_ = true;  // as the reason for the loss
       lost(CorosyncError{waiting->call, CS_ERR_TIMEOUT});
       publish();
     }

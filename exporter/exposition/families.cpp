@@ -154,10 +154,10 @@ void add_membership(Families& families, const ClusterState& state, Known known) 
         "Node id of the current ring's representative; it differs between the sides of a "
         "partition.",
         number(membership.ring.leader));
-    if (const auto& verdict = state.present->verdict) {
+    if (state.present->has_provider) {
       add(families, "corosync_sync_in_progress",
           "Whether a new ring has formed whose quorum verdict is still to come.",
-          verdict->ring == membership.ring ? 0 : 1);
+          is_syncing(state) ? 1 : 0);
     }
   }
   add(families, "corosync_membership_changes_total", "Changes of the ring seen.",

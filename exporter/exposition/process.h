@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The standard metrics of the exporter's own process, with Prometheus's names and help texts.
 //
-// Read anew at each call, from any thread, in some 20 µs. Needs of /proc only /proc/self.
+// Read anew at each call, from any thread, in some 5 µs. Needs of /proc only /proc/self, and keeps
+// two of its files open.
 #pragma once
 
 #include <prometheus/metric_family.h>

@@ -185,6 +185,11 @@ bool is_synced(const ClusterState& state) {
   return present && present->membership && (present->verdict || !present->has_provider);
 }
 
+bool is_syncing(const ClusterState& state) {
+  return is_synced(state) && state.present->verdict &&
+         state.present->verdict->ring != state.present->membership->ring;
+}
+
 bool is_silent(const ClusterState& state, SteadyTime now) {
   return state.present && now - state.present->last_word > state.stale_after;
 }

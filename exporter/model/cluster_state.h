@@ -240,6 +240,9 @@ struct ClusterState {
 // Connected, and told membership and verdict (without a provider, membership) since.
 [[nodiscard]] bool is_synced(const ClusterState& state);
 
+// Between a new ring and its quorum verdict (corosync_sync_in_progress).
+[[nodiscard]] bool is_syncing(const ClusterState& state);
+
 // Connected, but no word from corosync for `stale_after`.
 [[nodiscard]] bool is_silent(const ClusterState& state, SteadyTime now);
 

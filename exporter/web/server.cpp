@@ -164,7 +164,8 @@ std::vector<std::uint16_t> ports_of(const mg_context* context) {
   std::array<mg_server_port, most> raw{};
   const int count = mg_get_server_ports(context, static_cast<int>(raw.size()), raw.data());
   std::vector<std::uint16_t> ports;
-  for (const mg_server_port& port : std::span(raw).first(static_cast<std::size_t>(count))) {
+  for (const mg_server_port& port :
+       std::span(raw).first(static_cast<std::size_t>(std::max(count, 0)))) {
     ports.push_back(static_cast<std::uint16_t>(port.port));
   }
   return ports;
@@ -208,6 +209,8 @@ std::vector<int> sockets(SocketKind kind, const std::vector<std::uint16_t>& port
 }
 
 // civetweb's threads look up from a silent client every two seconds only, unless the client goes.
+// Meanwhile a descriptor found here may be closed and taken again, by another socket of a program
+// that is about to end: that does no harm.
 void part_with_clients(const mg_context* context) {
   const auto ports = ports_of(context);
   for (const SocketKind kind : {SocketKind::listener, SocketKind::connection}) {
@@ -222,7 +225,7 @@ struct StopServer {
     try {
       part_with_clients(context);
     } catch (const std::exception&) {
-      // Out of memory: it stops all the same, only later.
+      // Out of memory or of descriptors: it stops all the same, only later.
     }
     mg_stop(context);
   }
@@ -271,11 +274,15 @@ Response plain(const mg_connection* connection, int status) {
 }
 
 void send(mg_connection* connection, const Response& response) {
-  std::string message = "HTTP/1.1 " + std::to_string(response.status) + " " +
-                        mg_get_response_code_text(connection, response.status) +
-                        "\r\nDate: " + date() + "\r\nContent-Type: " + response.content_type +
-                        "\r\nContent-Length: " + std::to_string(response.body.size()) +
-                        "\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n";
+  std::string message;
+  constexpr std::size_t head_size = 512;  // more than enough
+  message.reserve(head_size + response.body.size());
+  message += "HTTP/1.1 " + std::to_string(response.status) + " ";
+  message += mg_get_response_code_text(connection, response.status);
+  message += "\r\nDate: " + date();
+  message += "\r\nContent-Type: " + response.content_type;
+  message += "\r\nContent-Length: " + std::to_string(response.body.size());
+  message += "\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n";
   if (response.status == method_not_allowed) {
     message += "Allow: GET, HEAD\r\n";
   }
@@ -436,8 +443,9 @@ class Server::Core {
 Server::Server(std::span<const ListenAddress> addresses, std::vector<Route> routes,
                RequestCounter& counter, const Logger& logger)
     : core_(std::make_unique<Core>(addresses, std::move(routes), counter, logger)) {
-  for (std::size_t i = 0; const std::uint16_t port : ports()) {
-    const ListenAddress address{.host = addresses[i++].host, .port = port};
+  const auto actual_ports = ports();
+  for (std::size_t i = 0; i < actual_ports.size(); ++i) {
+    const ListenAddress address{.host = addresses[i].host, .port = actual_ports[i]};
     logger.info("listening", {{"address", to_string(address)}});
   }
 }
