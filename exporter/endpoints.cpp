@@ -15,25 +15,40 @@ constexpr int service_unavailable = 503;
 constexpr const char* exposition_type = "text/plain; version=0.0.4; charset=utf-8";
 
 Response metrics(const Facts& facts, Page& page, bool with_process) {
-  // What waits is asked first: a call that ends in between is then not counted as older than it is.
+  // The facts first, then the time: nothing on the page is younger than its moment.
+  const auto state = facts.state.read();
   const auto waiting_since = facts.waiting_since();
   const SteadyTime now = current_moment().steady;
   const Self self{
-      .version = std::string{version()},
-      .revision = std::string{revision()},
       .call_in_flight = waiting_since ? std::optional{now - *waiting_since} : std::nullopt,
       .http_answers = facts.requests.answered()};
   return {.content_type = exposition_type,
-          .body = page.text(facts.state.read(), now, self,
-                            with_process ? process_families() : Families{})};
+          .body = page.text(state, now, self, with_process ? process_families() : Families{})};
 }
 
 Response ready(const Facts& facts) {
-  const std::string reason = why_not_ready(*facts.state.read(), current_moment().steady);
+  const auto state = facts.state.read();
+  const std::string reason = why_not_ready(*state, current_moment().steady);
   if (reason.empty()) {
     return {.body = "Ready: connected to corosync.\n"};
   }
   return {.status = service_unavailable, .body = "Not ready: " + reason + ".\n"};
+}
+
+std::string describe(const Failure& failure) {
+  return failure.call + ": " + failure.error +
+         (failure.detail.empty() ? "" : " (" + failure.detail + ")");
+}
+
+// It may be us who cannot ask, as without descriptors left.
+std::string why_unread(const ClusterState& state) {
+  for (const auto& [source, status] : state.sources) {
+    if (status.failure) {
+      return ", and " + std::string{name_of(source)} +
+             " cannot be read: " + describe(*status.failure);
+    }
+  }
+  return "";
 }
 
 Response links(const std::string& telemetry_path) {
@@ -76,11 +91,11 @@ std::string why_not_ready(const ClusterState& state, SteadyTime now) {
   if (is_silent(state, now)) {
     const auto silence =
         std::chrono::duration_cast<std::chrono::seconds>(now - state.present->last_word);
-    return "corosync has been silent for " + std::to_string(silence.count()) + " s";
+    return "corosync has been silent for " + std::to_string(silence.count()) + " s" +
+           why_unread(state);
   }
   if (const auto& failure = state.disconnected_by) {
-    return "not connected to corosync: " + failure->call + ": " + failure->error +
-           (failure->detail.empty() ? "" : " (" + failure->detail + ")");
+    return "not connected to corosync: " + describe(*failure);
   }
   return "still connecting to corosync";
 }

@@ -3,6 +3,7 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <utf8cpp/utf8.h>
 
 #include <algorithm>
@@ -10,7 +11,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cmath>
-#include <csignal>
 #include <ctime>
 #include <exception>
 #include <iterator>
@@ -148,36 +148,12 @@ std::string now() {
                      time.time_since_epoch() % std::chrono::minutes{1});
 }
 
-// Keeps a SIGPIPE that this thread raises by writing to a closed pipe from ending the program.
-class SigpipeHeld {
- public:
-  SigpipeHeld() {
-    sigemptyset(&sigpipe_);
-    sigaddset(&sigpipe_, SIGPIPE);
-    sigset_t pending;
-    sigpending(&pending);
-    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
-  }
-  ~SigpipeHeld() {
-    if (!was_pending_) {
-      const timespec at_once{};
-      while (sigtimedwait(&sigpipe_, nullptr, &at_once) < 0 && errno == EINTR) {
-      }
-    }
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  SigpipeHeld(const SigpipeHeld&) = delete;
-  SigpipeHeld& operator=(const SigpipeHeld&) = delete;
-
- private:
-  sigset_t sigpipe_{};
-  sigset_t before_{};
-  bool was_pending_ = false;
-};
-
 void write_once(int descriptor, std::string_view line) {
-  const SigpipeHeld held;
+  // A reader that has stalled must not hold up what the line is about: better no line.
+  pollfd output{.fd = descriptor, .events = POLLOUT, .revents = 0};
+  if (poll(&output, 1, 0) == 0) {
+    return;
+  }
   while (::write(descriptor, line.data(), line.size()) < 0 && errno == EINTR) {
   }
 }

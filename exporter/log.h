@@ -2,9 +2,10 @@
 // The program's voice: one event, one line, one write(2).
 //
 // Any thread may log through the same Logger: it keeps no state, and a line is written in one
-// piece, so that lines never mix. Nothing here throws, and a line that cannot be written is lost:
-// there is nowhere left to say so. Texts may come from clients or from corosync: what could forge
-// or break a line is escaped, what is long is cut.
+// piece, so that lines never mix. Nothing here throws or waits, and a line that cannot be written
+// at once is lost: there is nowhere left to say so. SIGPIPE is the program's to ignore. Texts may
+// come from clients or from corosync: what could forge or break a line is escaped, what is long is
+// cut.
 #pragma once
 
 #include <unistd.h>

@@ -3,12 +3,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <memory>
-#include <stdexcept>
 #include <utility>
 #include <variant>
 
@@ -43,6 +43,10 @@ void stop_on_signals(EventLoop& loop) {
   }
 }
 
+void complain(const std::exception& error) {
+  std::cerr << "corosync-exporter: " << error.what() << '\n';
+}
+
 // The collector's thread waits for corosync, perhaps for ever: then nothing is left but to leave
 // it.
 void end(Watcher& watcher, int status) {
@@ -51,10 +55,24 @@ void end(Watcher& watcher, int status) {
   }
 }
 
+// Runs until a signal, and ends in good order even where the loop breaks.
+int run(EventLoop& loop, Watcher& watcher) {
+  int status = EXIT_SUCCESS;
+  try {
+    loop.run();
+  } catch (const std::exception& error) {
+    complain(error);
+    status = exit_failure;
+  }
+  end(watcher, status);
+  return status;
+}
+
+Build build() { return {.version = std::string{version()}, .revision = std::string{revision()}}; }
+
 int serve(const Options& options, const Logger& log) {
   SnapshotCell<ClusterState> state{ClusterState{.stale_after = options.stale_after}};
   EventLoop loop;
-  stop_on_signals(loop);
   Watcher watcher{loop, timing(options), CS_TRACK_CHANGES, log,
                   [&](const ClusterState& fresh) { state.publish(fresh); }};
 
@@ -63,13 +81,12 @@ int serve(const Options& options, const Logger& log) {
                       const auto waiting = watcher.waiting();
                       return waiting ? std::optional{waiting->since} : std::nullopt;
                     }};
-  const Server server{options.listen_addresses, endpoints(options, facts, std::make_shared<Page>()),
-                      requests, log};
+  const Server server{options.listen_addresses,
+                      endpoints(options, facts, std::make_shared<Page>(build())), requests, log};
 
+  stop_on_signals(loop);  // not before: to look up a host name may take its time
   watcher.start();
-  loop.run();  // until a signal
-  end(watcher, EXIT_SUCCESS);
-  return EXIT_SUCCESS;
+  return run(loop, watcher);
 }
 
 // Everything that is read at a connection has been, or there is none.
@@ -99,21 +116,15 @@ int print_once(const Options& options, const Logger& log) {
   watcher.start();
   loop.run();
 
-  // Without what speaks of the process: the page may go into a file that another exporter serves.
   const auto now = current_moment().steady;
-  const Self self{.version = std::string{version()}, .revision = std::string{revision()}};
-  const auto page = Page{}.text(std::make_shared<const ClusterState>(state), now, self, {});
-  std::cout << page << std::flush;
+  std::cout << glance(state, now, build()) << std::flush;
+  int status = is_up(state, now) ? EXIT_SUCCESS : exit_not_connected;
   if (!std::cout) {
-    throw std::runtime_error{"cannot write to stdout"};
+    std::cerr << "corosync-exporter: cannot write to stdout\n";
+    status = exit_failure;
   }
-  const int status = is_up(state, now) ? EXIT_SUCCESS : exit_not_connected;
   end(watcher, status);
   return status;
-}
-
-void complain(const std::exception& error) {
-  std::cerr << "corosync-exporter: " << error.what() << '\n';
 }
 
 }  // namespace
@@ -121,6 +132,7 @@ void complain(const std::exception& error) {
 
 int main(int argc, char** argv) {
   using namespace corosync_exporter;
+  std::signal(SIGPIPE, SIG_IGN);  // who stops reading our log or our answers does not end us
   try {
     const auto wish = parse(argc, argv);
     if (const auto* information = std::get_if<Information>(&wish)) {

@@ -22,18 +22,6 @@ std::string names(const std::vector<NodeId>& ids, const ClusterState& state) {
   return text;
 }
 
-std::string_view name_of(Source source) {
-  switch (source) {
-    case Source::votequorum:
-      return "votequorum";
-    case Source::cmap:
-      return "cmap";
-    case Source::cfg:
-      return "cfg";
-  }
-  return "";
-}
-
 std::size_t member_count(const ClusterState& state) {
   return state.present && state.present->membership ? state.present->membership->members.size() : 0;
 }
@@ -49,13 +37,11 @@ void log_connected(const Logger& log, const ClusterState& now) {
 }
 
 // Access is decided by the numeric user, so say which one, and how it is granted
-// (corosync.conf(5)).
+// (corosync.conf(5)): as a command, since corosync does not start with a file there whose lines are
+// not just so.
 std::string advice_on_access() {
-  const std::string uid = std::to_string(geteuid());
-  return "write 'uidgid { uid: " + uid +
-         " }', a line each, into /etc/corosync/uidgid.d/corosync-exporter and run corosync-cfgtool "
-         "-R, or for the running corosync only: corosync-cmapctl -s uidgid.uid." +
-         uid + " u8 1";
+  return "to grant it, run as root: (echo uidgid {; echo uid: " + std::to_string(geteuid()) +
+         "; echo }) >/etc/corosync/uidgid.d/corosync-exporter && corosync-cfgtool -R";
 }
 
 void log_connection_failed(const Logger& log, const Failure& failure) {

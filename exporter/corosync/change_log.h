@@ -10,8 +10,4 @@ namespace corosync_exporter {
 // `now` is the state that the change led to.
 void log_change(const Logger& log, const Change& change, const ClusterState& now);
 
-[[nodiscard]] inline double in_seconds(Duration duration) {
-  return std::chrono::duration<double>{duration}.count();
-}
-
 }  // namespace corosync_exporter

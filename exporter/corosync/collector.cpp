@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "corosync/collector.h"
 
+#include <csignal>
 #include <utility>
 
 #include "clock.h"
 
 namespace corosync_exporter {
+namespace {
+
+constexpr std::chrono::milliseconds drain_at_end_interval{20};
+
+}  // namespace
 
 Collector::Collector(unsigned int track, std::function<void()> ring)
     : track_{track}, ring_{std::move(ring)}, thread_{[this] { run(); }} {}
@@ -56,12 +62,16 @@ bool Collector::stop(std::unique_ptr<Subscription> subscription,
     work.read.reset();
     work.stop = true;
     work.last = std::move(subscription);
+    work.until = current_moment().steady + patience * 4 / 5;
   });
   std::unique_lock lock{mutex_};
   return changed_.wait_for(lock, patience, [this] { return stopped_; });
 }
 
 void Collector::run() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, nullptr);  // signals are for the loop's thread
   while (true) {
     Work work = next_work();
     for (auto& subscription : work.ended) {
@@ -77,14 +87,7 @@ void Collector::run() {
     }
     drain_.empty(current_moment().steady);
     if (work.stop) {
-      if (work.last) {
-        try {
-          work.last->stop(calls_);
-        } catch (const CorosyncError&) {
-          // corosync has gone in the meantime, and with it what there was to stop
-        }
-        finish(std::move(work.last));
-      }
+      end_all(work);
       break;
     }
   }
@@ -93,6 +96,22 @@ void Collector::run() {
     stopped_ = true;
   }
   changed_.notify_all();
+}
+
+void Collector::end_all(Work& work) {
+  if (work.last) {
+    try {
+      work.last->stop(calls_);
+    } catch (const CorosyncError&) {
+      // corosync has gone in the meantime, and with it what there was to stop
+    }
+    finish(std::move(work.last));
+  }
+  // A corosync that was told to stop together with us is gone in a moment.
+  while (drain_.next_look() && current_moment().steady < work.until) {
+    std::this_thread::sleep_for(drain_at_end_interval);
+    drain_.empty(current_moment().steady);
+  }
 }
 
 Collector::Work Collector::next_work() {

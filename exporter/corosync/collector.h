@@ -58,8 +58,8 @@ class Collector {
   [[nodiscard]] std::optional<Calls::Waiting> waiting() const { return calls_.waiting(); }
   void cancel() { calls_.cancel(); }
 
-  // Finishes what was asked for, `subscription`'s polite end last. False if that takes longer than
-  // `patience`: corosync hangs.
+  // Finishes what was asked for, `subscription`'s polite end last, and gives dead connections the
+  // rest of `patience` for theirs (Drain). False if that takes longer: corosync hangs.
   [[nodiscard]] bool stop(std::unique_ptr<Subscription> subscription,
                           std::chrono::milliseconds patience);
 
@@ -69,12 +69,14 @@ class Collector {
     bool connect = false;
     std::optional<Request> read;
     bool stop = false;
-    std::unique_ptr<Subscription> last;  // to be ended politely
+    std::unique_ptr<Subscription> last{};  // to be ended politely
+    SteadyTime until{};                    // when to leave what still waits in the drain
     [[nodiscard]] bool any() const { return !ended.empty() || connect || read || stop; }
   };
 
   void run();
   [[nodiscard]] Work next_work();
+  void end_all(Work& work);
   void connect_now();
   void finish(std::unique_ptr<Subscription> subscription);
   void report(Report report);

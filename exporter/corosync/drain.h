@@ -28,7 +28,7 @@ class Drain {
   // Finalizes what may be finalized by `now`.
   void empty(SteadyTime now);
 
-  // When to call empty() again, where anything waits.
+  // When to call empty() again; nothing where nothing waits.
   [[nodiscard]] std::optional<Duration> next_look() const;
 
  private:

@@ -60,9 +60,10 @@ std::string error_name(cs_error_t code) {
 CorosyncError::CorosyncError(std::string_view call, cs_error_t code, int system_error)
     : std::runtime_error{std::string{call} + ": " + error_name(code)},
       code_{code},
-      failure_{
-          .call = std::string{call}, .error = error_name(code), .detail = detail_of(system_error)} {
-}
+      failure_{.call = std::string{call},
+               .error = error_name(code),
+               .detail = detail_of(system_error),
+               .answered = code != CS_ERR_LIBRARY && code != CS_ERR_TIMEOUT} {}
 
 void check(cs_error_t code, std::string_view call) {
   if (code != CS_OK) {

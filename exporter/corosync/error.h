@@ -5,6 +5,7 @@
 #include <corosync/corotypes.h>
 
 #include <stdexcept>
+#include <string>
 #include <string_view>
 
 #include "model/cluster_state.h"

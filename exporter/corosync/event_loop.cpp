@@ -73,7 +73,7 @@ void EventLoop::call(const Handler& handler) noexcept {
 
 // Always 0: to libqb -1 means "forget the handler", but it would leave the descriptor in epoll and
 // spin.
-int32_t EventLoop::readable(int32_t descriptor, int32_t /*events*/, void* loop) {
+int32_t EventLoop::readable(int32_t descriptor, int32_t /*events*/, void* loop) noexcept {
   auto* self = static_cast<EventLoop*>(loop);
   if (const auto reader = self->readers_.find(descriptor); reader != self->readers_.end()) {
     const std::shared_ptr<const Handler> handler = reader->second;
@@ -82,9 +82,11 @@ int32_t EventLoop::readable(int32_t descriptor, int32_t /*events*/, void* loop) 
   return 0;
 }
 
-int32_t EventLoop::signalled(int32_t signal, void* loop) {
+int32_t EventLoop::signalled(int32_t signal, void* loop) noexcept {
   auto* self = static_cast<EventLoop*>(loop);
-  self->call(self->signals_.at(signal));
+  if (const auto handler = self->signals_.find(signal); handler != self->signals_.end()) {
+    self->call(handler->second);
+  }
   return 0;
 }
 
@@ -104,7 +106,7 @@ void Timer::cancel() {
   }
 }
 
-void Timer::expired(void* timer) {
+void Timer::expired(void* timer) noexcept {
   auto* self = static_cast<Timer*>(timer);
   self->handle_ = 0;  // libqb's is void from here on
   self->loop_.call(self->handler_);

@@ -42,8 +42,8 @@ class EventLoop {
   };
 
   void call(const Handler& handler) noexcept;
-  static int32_t readable(int32_t descriptor, int32_t events, void* loop);
-  static int32_t signalled(int32_t signal, void* loop);
+  static int32_t readable(int32_t descriptor, int32_t events, void* loop) noexcept;
+  static int32_t signalled(int32_t signal, void* loop) noexcept;
 
   std::unique_ptr<qb_loop_t, Destroy> loop_;
   // Shared, so that a handler outlives its own removal until it has returned.
@@ -66,7 +66,7 @@ class Timer {
   [[nodiscard]] bool is_running() const noexcept { return handle_ != 0; }
 
  private:
-  static void expired(void* timer);
+  static void expired(void* timer) noexcept;
 
   EventLoop& loop_;
   EventLoop::Handler handler_;

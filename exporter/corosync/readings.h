@@ -41,7 +41,7 @@ class Readings {
   // Connections that broke go to `drain`. A source that refuses us is left alone for
   // `refused_retry`.
   Readings(Calls& calls, Drain& drain,
-           std::chrono::milliseconds refused_retry = std::chrono::seconds{30})
+           std::chrono::milliseconds refused_retry = std::chrono::seconds{10})
       : calls_{calls}, drain_{drain}, refused_retry_{refused_retry} {}
 
   // Reads every source and reports each as soon as it is read: VotesRead, ConfigurationRead,

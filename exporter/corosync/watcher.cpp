@@ -2,6 +2,7 @@
 #include "corosync/watcher.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "clock.h"
@@ -26,7 +27,7 @@ Watcher::Watcher(EventLoop& loop, Timing timing, unsigned int track, const Logge
       log_{log},
       publish_{std::move(publish)},
       state_{.stale_after = timing.stale_after},
-      told_{current_moment().steady},
+      noted_until_{current_moment().steady},
       next_retry_{timing.first_retry},
       retry_{loop, [this] { connect(); }},
       poll_{loop, [this] { poll(); }},
@@ -152,12 +153,17 @@ void Watcher::watch() {
   }
   watch_.start(timing_.watch_interval);
   const Moment now = current_moment();
-  tell(state_, now);  // silence, where there is a connection to fall silent
+  note_changes(state_, now);  // silence, where there is a connection to fall silent
+  publish();
   const auto waiting = collector_.waiting();
   if (!waiting) {
     return;  // between two calls
   }
   const Duration waited = now.steady - waiting->since;
+  if (waits_for_sync(*waiting)) {
+    collector_.cancel();
+    return;
+  }
   if (!subscription_ && waited >= timing_.stale_after && !std::exchange(hang_told_, true)) {
     log_.warn("corosync does not answer", {{"call", waiting->call}});
   }
@@ -171,17 +177,29 @@ void Watcher::watch() {
   }
 }
 
+// A call to another service than votequorum that was made just before a membership sync began, and
+// may keep corosync busy until its end (Request::syncing).
+bool Watcher::waits_for_sync(const Calls::Waiting& waiting) const {
+  return subscription_ && is_syncing(state_) && !waiting.call.starts_with("votequorum");
+}
+
 void Watcher::take(const Event& event, Moment at) {
   const ClusterState before = state_;
   state_ = apply(std::move(state_), event, at);
-  tell(before, at);
+  note_changes(before, at);
 }
 
-void Watcher::tell(const ClusterState& before, Moment now) {
-  for (const Change& change : changes_between(before, told_, state_, now.steady)) {
+void Watcher::note_changes(const ClusterState& before, Moment now) {
+  std::ranges::move(changes_between(before, noted_until_, state_, now.steady),
+                    std::back_inserter(changes_));
+  noted_until_ = std::max(noted_until_, now.steady);
+}
+
+void Watcher::publish() {
+  publish_(state_);
+  for (const Change& change : std::exchange(changes_, {})) {
     log_change(log_, change, state_);
   }
-  told_ = std::max(told_, now.steady);
 }
 
 }  // namespace corosync_exporter

@@ -11,10 +11,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "corosync/collector.h"
 #include "corosync/event_loop.h"
 #include "log.h"
+#include "model/changes.h"
 #include "model/cluster_state.h"
 
 namespace corosync_exporter {
@@ -65,11 +67,13 @@ class Watcher {
   void ask();  // the collector for its readings
   void poll();
   void watch();  // while a call is under way
+  [[nodiscard]] bool waits_for_sync(const Calls::Waiting& waiting) const;
 
-  // One event: the next state, and the log lines it is worth.
+  // One event: the next state, and the changes to log.
   void take(const Event& event, Moment at);
-  void tell(const ClusterState& before, Moment now);
-  void publish() { publish_(state_); }
+  void note_changes(const ClusterState& before, Moment now);
+  // The state, then the log: whoever reads the log slowly holds up nobody else.
+  void publish();
 
   EventLoop& loop_;
   const Timing timing_;
@@ -77,7 +81,8 @@ class Watcher {
   const Publish publish_;
 
   ClusterState state_;
-  SteadyTime told_;  // what changed until then is in the log
+  SteadyTime noted_until_;       // what changed until then is in `changes_`, or was
+  std::vector<Change> changes_;  // to be logged
   std::chrono::milliseconds next_retry_;
   bool hang_told_ = false;  // of the call to connect that is under way
   std::unique_ptr<Subscription> subscription_;

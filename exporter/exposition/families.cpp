@@ -51,7 +51,6 @@ void add(Families& families, std::string_view name, std::string_view help, doubl
 
 double number(std::uint64_t count) { return static_cast<double>(count); }
 double number(NodeId id) { return static_cast<double>(static_cast<std::uint32_t>(id)); }
-double seconds(Duration duration) { return std::chrono::duration<double>{duration}.count(); }
 double seconds(SystemTime time) {
   return std::chrono::duration<double>{time.time_since_epoch()}.count();
 }
@@ -76,22 +75,7 @@ void add_per_node(Families& families, const ClusterState& state, std::string_vie
   family.add_to(families);
 }
 
-constexpr std::string_view name_of(Source source) {
-  switch (source) {
-    case Source::votequorum:
-      return "votequorum";
-    case Source::cmap:
-      return "cmap";
-    case Source::cfg:
-      return "cfg";
-  }
-  return "";
-}
-
-void add_connection(Families& families, const ClusterState& state, Known known) {
-  add(families, "corosync_up",
-      "Whether corosync is connected, has told its state and has answered recently.",
-      known.present ? 1 : 0);
+void add_exporter_history(Families& families, const ClusterState& state) {
   add(families, "corosync_exporter_connects_total", "Connections made to corosync.",
       number(state.connects));
 
@@ -127,55 +111,51 @@ void add_cluster(Families& families, const ClusterState& state) {
   }
 }
 
-void add_quorum(Families& families, const ClusterState& state, Known known) {
-  if (known.present && state.present->verdict) {
+void add_quorum(Families& families, const ClusterState& state) {
+  if (state.present->verdict) {
     add(families, "corosync_quorate", "Whether this node is quorate: 1 quorate, 0 not.",
         state.present->verdict->quorate ? 1 : 0);
   }
+}
+
+void add_quorum_history(Families& families, const QuorumHistory& history) {
   add(families, "corosync_quorum_changes_total",
-      "Changes of the quorum verdict seen, to quorate or to not quorate.",
-      number(state.quorum.changes));
+      "Changes of the quorum verdict seen, to quorate or to not quorate.", number(history.changes));
   add(families, "corosync_quorum_losses_total",
-      "Changes of the quorum verdict to not quorate seen.", number(state.quorum.losses));
-  if (state.quorum.last_change) {
+      "Changes of the quorum verdict to not quorate seen.", number(history.losses));
+  if (history.last_change) {
     add(families, "corosync_quorum_last_change_timestamp_seconds",
-        "When the quorum verdict was last seen to change.", seconds(*state.quorum.last_change));
+        "When the quorum verdict was last seen to change.", seconds(*history.last_change));
   }
 }
 
-void add_membership(Families& families, const ClusterState& state, Known known) {
-  if (known.present) {
-    const Membership& membership = *state.present->membership;
-    add(families, "corosync_members", "Members of the current ring.",
-        number(membership.members.size()));
-    add(families, "corosync_ring_sequence", "Sequence number of the current ring.",
-        number(membership.ring.sequence));
-    add(families, "corosync_ring_leader_node_id",
-        "Node id of the current ring's representative; it differs between the sides of a "
-        "partition.",
-        number(membership.ring.leader));
-    if (state.present->has_provider) {
-      add(families, "corosync_sync_in_progress",
-          "Whether a new ring has formed whose quorum verdict is still to come.",
-          is_syncing(state) ? 1 : 0);
-    }
+void add_membership(Families& families, const ClusterState& state) {
+  const Membership& membership = *state.present->membership;
+  add(families, "corosync_members", "Members of the current ring.",
+      number(membership.members.size()));
+  add(families, "corosync_ring_sequence", "Sequence number of the current ring.",
+      number(membership.ring.sequence));
+  add(families, "corosync_ring_leader_node_id",
+      "Node id of the current ring's representative; it differs between the sides of a partition.",
+      number(membership.ring.leader));
+  if (state.present->has_provider) {
+    add(families, "corosync_sync_in_progress",
+        "Whether a new ring has formed whose quorum verdict is still to come.",
+        is_syncing(state) ? 1 : 0);
   }
+  add_per_node(
+      families, state, "corosync_node_member", "Whether the node is a member of the current ring.",
+      [&](NodeId id, const Node& /*node*/) -> std::optional<double> {
+        return std::ranges::find(membership.members, id) != membership.members.end() ? 1 : 0;
+      });
+}
+
+void add_membership_history(Families& families, const ClusterState& state) {
   add(families, "corosync_membership_changes_total", "Changes of the ring seen.",
       number(state.membership.changes));
   if (state.membership.last_change) {
     add(families, "corosync_membership_last_change_timestamp_seconds",
         "When the ring was last seen to change.", seconds(*state.membership.last_change));
-  }
-}
-
-void add_nodes(Families& families, const ClusterState& state, Known known) {
-  if (known.present) {
-    const auto& members = state.present->membership->members;
-    add_per_node(families, state, "corosync_node_member",
-                 "Whether the node is a member of the current ring.",
-                 [&](NodeId id, const Node& /*node*/) -> std::optional<double> {
-                   return std::ranges::find(members, id) != members.end() ? 1 : 0;
-                 });
   }
   add_per_node(families, state, "corosync_node_joins_total", "How often the node was seen to join.",
                [](NodeId /*id*/, const Node& node) { return std::optional{number(node.joins)}; });
@@ -254,13 +234,16 @@ Known known_at(const ClusterState& state, SteadyTime now) {
           .configuration = present && is_current(state, Source::cmap, now)};
 }
 
-Families lasting_families(const ClusterState& state, Known known) {
+Families present_families(const ClusterState& state, Known known) {
   Families families;
-  add_connection(families, state, known);
+  add(families, "corosync_up",
+      "Whether corosync is connected, has told its state and has answered recently.",
+      known.present ? 1 : 0);
   add_cluster(families, state);
-  add_quorum(families, state, known);
-  add_membership(families, state, known);
-  add_nodes(families, state, known);
+  if (known.present) {
+    add_quorum(families, state);
+    add_membership(families, state);
+  }
   if (known.votes && state.present->votes) {
     add_votes(families, state, *state.present->votes);
     add_qdevice(families, state, *state.present->votes);
@@ -273,10 +256,19 @@ Families lasting_families(const ClusterState& state, Known known) {
   return families;
 }
 
-Families momentary_families(const ClusterState& state, SteadyTime now, const Self& self) {
+Families history_families(const ClusterState& state) {
+  Families families;
+  add_quorum_history(families, state.quorum);
+  add_membership_history(families, state);
+  add_exporter_history(families, state);
+  return families;
+}
+
+Families momentary_families(const ClusterState& state, SteadyTime now, Duration lost,
+                            const Self& self) {
   Families families;
   add(families, "corosync_quorum_lost_seconds_total",
-      "Time seen not quorate; grows while it lasts.", seconds(time_without_quorum(state, now)));
+      "Time seen not quorate; grows while it lasts.", in_seconds(lost));
 
   Family up{"corosync_exporter_source_up", "Whether the last reading of the source succeeded."};
   Family age{"corosync_exporter_source_age_seconds",
@@ -285,7 +277,7 @@ Families momentary_families(const ClusterState& state, SteadyTime now, const Sel
     const Labels labels{{"source", std::string{name_of(source)}}};
     up.add(status.up ? 1 : 0, labels);
     if (status.last_success) {
-      age.add(seconds(now - *status.last_success), labels);
+      age.add(in_seconds(now - *status.last_success), labels);
     }
   }
   up.add_to(families);
@@ -293,15 +285,20 @@ Families momentary_families(const ClusterState& state, SteadyTime now, const Sel
 
   add(families, "corosync_exporter_call_in_flight_seconds",
       "How long the call under way has waited for corosync; 0 when none is.",
-      self.call_in_flight ? seconds(*self.call_in_flight) : 0);
+      self.call_in_flight ? in_seconds(*self.call_in_flight) : 0);
   Family answers{"corosync_exporter_http_requests_total",
                  "HTTP requests answered, by status code."};
   for (const auto& [code, count] : self.http_answers) {
     answers.add(number(count), {{"code", std::to_string(code)}});
   }
   answers.add_to(families);
+  return families;
+}
+
+Families build_families(const Build& build) {
+  Families families;
   Family{"corosync_exporter_build_info", "Version and revision of the exporter; always 1."}
-      .add(1, {{"version", self.version}, {"revision", self.revision}})
+      .add(1, {{"version", build.version}, {"revision", build.revision}})
       .add_to(families);
   return families;
 }

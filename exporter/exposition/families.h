@@ -29,19 +29,25 @@ struct Known {
 };
 [[nodiscard]] Known known_at(const ClusterState& state, SteadyTime now);
 
+// What corosync says now; what nobody knows is absent.
+[[nodiscard]] Families present_families(const ClusterState& state, Known known);
+
+// What the exporter has seen since it began.
+[[nodiscard]] Families history_families(const ClusterState& state);
+
 // The program: nothing that corosync says.
 struct Self {
-  std::string version{};
-  std::string revision{};
   std::optional<Duration> call_in_flight{};     // how long it has waited for corosync
   std::map<int, std::uint64_t> http_answers{};  // by status code
 };
-
-// What changes only when the state or what is known of it does.
-[[nodiscard]] Families lasting_families(const ClusterState& state, Known known);
-
-// What moves with time, too.
-[[nodiscard]] Families momentary_families(const ClusterState& state, SteadyTime now,
+// What moves with time, besides the history. `lost`: the time without quorum to show.
+[[nodiscard]] Families momentary_families(const ClusterState& state, SteadyTime now, Duration lost,
                                           const Self& self);
+
+struct Build {
+  std::string version;
+  std::string revision;
+};
+[[nodiscard]] Families build_families(const Build& build);
 
 }  // namespace corosync_exporter

@@ -3,27 +3,45 @@
 
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace corosync_exporter {
+namespace {
+
+std::string serialize(const Families& families) {
+  return prometheus::TextSerializer{}.Serialize(families);
+}
+
+}  // namespace
+
+std::string glance(const ClusterState& state, SteadyTime now, const Build& build) {
+  return serialize(present_families(state, known_at(state, now))) +
+         serialize(build_families(build));
+}
+
+Page::Page(Build build) : build_{serialize(build_families(build))} {}
 
 std::string Page::text(const std::shared_ptr<const ClusterState>& state, SteadyTime now,
                        const Self& self, const Families& process) {
-  const prometheus::TextSerializer serializer;
-  return *lasting(state, known_at(*state, now)) +
-         serializer.Serialize(momentary_families(*state, now, self)) +
-         serializer.Serialize(process);
-}
-
-std::shared_ptr<const std::string> Page::lasting(const std::shared_ptr<const ClusterState>& state,
-                                                 Known known) {
-  const std::lock_guard lock{mutex_};
-  // Rendered under the lock: others would render the same.
-  if (rendered_.state != state || rendered_.known != known) {
-    rendered_ = {.state = state,
-                 .known = known,
-                 .text = std::make_shared<const std::string>(
-                     prometheus::TextSerializer{}.Serialize(lasting_families(*state, known)))};
+  std::shared_ptr<const std::string> lasting;
+  Duration lost{};
+  {
+    const std::lock_guard lock{mutex_};
+    const Known known = known_at(*state, now);
+    // Rendered under the lock: others would render the same.
+    if (lasting_.state != state || lasting_.known != known) {
+      lasting_ = {.state = state,
+                  .known = known,
+                  .text = std::make_shared<const std::string>(
+                      serialize(present_families(*state, known)) +
+                      serialize(history_families(*state)) + build_)};
+    }
+    lasting = lasting_.text;
+    lost_shown_ = std::max(lost_shown_, time_without_quorum(*state, now));
+    lost = lost_shown_;
   }
-  return rendered_.text;
+  return *lasting + serialize(momentary_families(*state, now, lost, self)) + serialize(process);
 }
 
 }  // namespace corosync_exporter

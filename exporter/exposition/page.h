@@ -16,25 +16,33 @@
 
 namespace corosync_exporter {
 
+// A page of what corosync says, and nothing that only a process that stays can tell.
+[[nodiscard]] std::string glance(const ClusterState& state, SteadyTime now, const Build& build);
+
 class Page {
  public:
-  // `self` and `process` (families about the process, possibly none) are of the moment.
+  explicit Page(Build build);
+
+  // `now` is not before `state` was published. `self` and `process` (families about the process,
+  // possibly none) are of the moment.
   [[nodiscard]] std::string text(const std::shared_ptr<const ClusterState>& state, SteadyTime now,
                                  const Self& self, const Families& process);
 
  private:
   // The lasting part, as text. Kept with the state it was rendered from, so that no other state can
   // come to lie at the same address.
-  struct Rendered {
+  struct Lasting {
     std::shared_ptr<const ClusterState> state;
     Known known;
     std::shared_ptr<const std::string> text;
   };
-  [[nodiscard]] std::shared_ptr<const std::string> lasting(
-      const std::shared_ptr<const ClusterState>& state, Known known);
 
-  std::mutex mutex_;
-  Rendered rendered_;
+  const std::string build_;
+  std::mutex mutex_;  // of all below
+  Lasting lasting_;
+  // A loss ends at its callback's time, which is a moment before the state says so: what was shown
+  // in between must not be taken back, as a counter that falls counts as one that began again.
+  Duration lost_shown_{};
 };
 
 }  // namespace corosync_exporter

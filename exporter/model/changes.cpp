@@ -53,7 +53,7 @@ void add_quorum(std::vector<Change>& changes, const QuorumHistory& before,
   if (after.losses > before.losses) {
     changes.push_back({.kind = ChangeKind::quorum_lost});
   } else if (after.changes > before.changes) {
-    changes.push_back({.kind = ChangeKind::quorum_regained, .lasted = after.lost - before.lost});
+    changes.push_back({.kind = ChangeKind::quorum_regained, .lasted = after.last_loss});
   }
 }
 

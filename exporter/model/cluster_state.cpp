@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/cluster_state.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace corosync_exporter {
 namespace {
+
+// REQUIRES: lost_since, and a connection.
+Duration loss_under_way(const ClusterState& state, SteadyTime now) {
+  const SteadyTime known_until = state.present->last_word + state.stale_after;
+  return std::max(std::min(now, known_until) - *state.quorum.lost_since, Duration::zero());
+}
 
 // One overload an event. Each changes `state` in place; `apply` hands in its own copy.
 class Transition {
@@ -14,6 +21,9 @@ class Transition {
   void operator()(const Connected& event) {
     ++state_.connects;
     state_.disconnected_by.reset();
+    if (!event.has_provider) {
+      state_.sources.erase(Source::votequorum);  // nobody is there to be asked
+    }
     state_.present = Present{.has_provider = event.has_provider, .last_word = now_.steady};
   }
 
@@ -23,9 +33,9 @@ class Transition {
   }
 
   void operator()(const Disconnected& event) {
+    pause_loss();  // what happens while nobody tells us is not ours to count
     state_.present.reset();
     state_.disconnected_by = event.failure;
-    end_of_loss();  // what happens while nobody tells us is not ours to count
     for (auto& [source, status] : state_.sources) {
       status.up = false;
       status.failure.reset();
@@ -70,12 +80,15 @@ class Transition {
     QuorumHistory& history = state_.quorum;
     if (history.last_verdict && *history.last_verdict != event.quorate) {
       ++history.changes;
-      history.losses += event.quorate ? 0U : 1U;
       history.last_change = now_.system;
+      if (!event.quorate) {
+        ++history.losses;
+        history.last_loss = Duration::zero();
+      }
     }
     history.last_verdict = event.quorate;
     if (event.quorate) {
-      end_of_loss();
+      pause_loss();
     } else if (!history.lost_since) {
       history.lost_since = now_.steady;
     }
@@ -138,6 +151,9 @@ class Transition {
 
   void operator()(const ReadingFailed& event) {
     if (state_.present) {
+      if (event.failure.answered) {
+        heard();
+      }
       SourceStatus& status = state_.sources[event.source];
       status.up = false;
       status.failure = event.failure;
@@ -162,10 +178,13 @@ class Transition {
     return true;
   }
 
-  void end_of_loss() {
-    if (auto& since = state_.quorum.lost_since) {
-      state_.quorum.lost += now_.steady - *since;
-      since.reset();
+  void pause_loss() {
+    QuorumHistory& history = state_.quorum;
+    if (history.lost_since) {
+      const Duration seen = loss_under_way(state_, now_.steady);
+      history.lost += seen;
+      history.last_loss += seen;
+      history.lost_since.reset();
     }
   }
 
@@ -206,7 +225,21 @@ bool is_current(const ClusterState& state, Source source, SteadyTime now) {
 
 Duration time_without_quorum(const ClusterState& state, SteadyTime now) {
   const QuorumHistory& history = state.quorum;
-  return history.lost + (history.lost_since ? now - *history.lost_since : Duration::zero());
+  return history.lost + (history.lost_since ? loss_under_way(state, now) : Duration::zero());
+}
+
+double in_seconds(Duration duration) { return std::chrono::duration<double>{duration}.count(); }
+
+std::string_view name_of(Source source) {
+  switch (source) {
+    case Source::votequorum:
+      return "votequorum";
+    case Source::cmap:
+      return "cmap";
+    case Source::cfg:
+      return "cfg";
+  }
+  return "";
 }
 
 }  // namespace corosync_exporter

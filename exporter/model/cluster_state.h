@@ -12,6 +12,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -43,11 +45,13 @@ struct Failure {
   std::string call{};
   std::string error{};
   std::string detail{};
+  bool answered = false;  // by corosync; else by the library, without it
   bool operator==(const Failure&) const = default;
 };
 
 // The services that the collector reads from.
 enum class Source { votequorum, cmap, cfg };
+[[nodiscard]] std::string_view name_of(Source source);
 
 // ---- Events: what happened, one struct each --------------------------------------------------
 
@@ -172,8 +176,9 @@ struct Present {
 struct QuorumHistory {
   std::uint64_t changes = 0;
   std::uint64_t losses = 0;
-  Duration lost{};                         // of the losses that are over
-  std::optional<SteadyTime> lost_since{};  // of the one under way
+  Duration lost{};                         // in all, without what `lost_since` adds
+  Duration last_loss{};                    // the share of the last loss in it
+  std::optional<SteadyTime> lost_since{};  // while not quorate and connected
   std::optional<SystemTime> last_change{};
   std::optional<bool> last_verdict{};
   bool operator==(const QuorumHistory&) const = default;
@@ -252,7 +257,10 @@ struct ClusterState {
 // Whether the last reading of `source` succeeded and still counts.
 [[nodiscard]] bool is_current(const ClusterState& state, Source source, SteadyTime now);
 
-// Time seen not quorate, the loss under way included.
+// Time seen not quorate, the loss under way included. It stops to grow while corosync is silent,
+// and makes up for it when corosync then says that it was not quorate all the while.
 [[nodiscard]] Duration time_without_quorum(const ClusterState& state, SteadyTime now);
+
+[[nodiscard]] double in_seconds(Duration duration);
 
 }  // namespace corosync_exporter

@@ -208,14 +208,14 @@ std::vector<int> sockets(SocketKind kind, const std::vector<std::uint16_t>& port
   return found;
 }
 
-// civetweb's threads look up from a silent client every two seconds only, unless the client goes.
-// Meanwhile a descriptor found here may be closed and taken again, by another socket of a program
-// that is about to end: that does no harm.
+// civetweb's threads look up from a silent client every two seconds only, unless the client goes:
+// to them, all go now. What is being answered is answered to the end. Meanwhile a descriptor found
+// here may be closed and taken again, by another socket of a program that is about to end: no harm.
 void part_with_clients(const mg_context* context) {
   const auto ports = ports_of(context);
   for (const SocketKind kind : {SocketKind::listener, SocketKind::connection}) {
     for (const int descriptor : sockets(kind, ports)) {
-      ::shutdown(descriptor, SHUT_RDWR);
+      ::shutdown(descriptor, SHUT_RD);
     }
   }
 }
@@ -445,7 +445,10 @@ Server::Server(std::span<const ListenAddress> addresses, std::vector<Route> rout
     : core_(std::make_unique<Core>(addresses, std::move(routes), counter, logger)) {
   const auto actual_ports = ports();
   for (std::size_t i = 0; i < actual_ports.size(); ++i) {
-    const ListenAddress address{.host = addresses[i].host, .port = actual_ports[i]};
+    ListenAddress address{.host = addresses[i].host, .port = actual_ports[i]};
+    if (address.host.empty() && !civetweb_has_ipv6()) {
+      address.host = "0.0.0.0";  // not all addresses: say so
+    }
     logger.info("listening", {{"address", to_string(address)}});
   }
 }
