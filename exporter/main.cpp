@@ -37,6 +37,8 @@ Timing timing(const Options& options) {
   return {.poll_interval = options.poll_interval, .stale_after = options.stale_after};
 }
 
+Groups groups(const Options& options) { return {.links = options.links, .totem = options.totem}; }
+
 void stop_on_signals(EventLoop& loop) {
   for (const int signal : {SIGTERM, SIGINT}) {
     loop.on_signal(signal, [&loop] { loop.stop(); });
@@ -73,7 +75,11 @@ Build build() { return {.version = std::string{version()}, .revision = std::stri
 int serve(const Options& options, const Logger& log) {
   SnapshotCell<ClusterState> state{ClusterState{.stale_after = options.stale_after}};
   EventLoop loop;
-  Watcher watcher{loop, timing(options), CS_TRACK_CHANGES, log,
+  Watcher watcher{loop,
+                  timing(options),
+                  groups(options),
+                  CS_TRACK_CHANGES,
+                  log,
                   [&](const ClusterState& fresh) { state.publish(fresh); }};
 
   RequestCounter requests;
@@ -89,22 +95,18 @@ int serve(const Options& options, const Logger& log) {
   return run(loop, watcher);
 }
 
-// Everything that is read at a connection has been, or there is none.
-bool is_settled(const ClusterState& state) {
-  if (state.disconnected_by) {
-    return true;
-  }
-  const std::size_t sources = state.present && state.present->has_provider ? 3 : 2;
-  return is_synced(state) && state.sources.size() == sources;
-}
-
 int print_once(const Options& options, const Logger& log) {
   ClusterState state;
   EventLoop loop;
   stop_on_signals(loop);
-  Watcher watcher{loop, timing(options), CS_TRACK_CURRENT, log, [&](const ClusterState& fresh) {
+  Watcher watcher{loop,
+                  timing(options),
+                  groups(options),
+                  CS_TRACK_CURRENT,
+                  log,
+                  [&](const ClusterState& fresh) {
                     state = fresh;
-                    if (is_settled(state)) {
+                    if (watcher.is_settled()) {
                       loop.stop();
                     }
                   }};

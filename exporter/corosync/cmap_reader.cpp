@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t value_size = 512;
 
 template <class Number>
-std::optional<std::uint64_t> unsigned_from(const std::vector<char>& bytes) {
+std::optional<Number> number_from(const std::vector<char>& bytes) {
   Number number{};
   if (bytes.size() != sizeof number) {
     return std::nullopt;
@@ -25,9 +25,9 @@ std::optional<std::uint64_t> unsigned_from(const std::vector<char>& bytes) {
   return number;
 }
 
-Connection<cmap_finalize> connect(Calls& calls) {
+Connection<cmap_finalize> connect(Calls& calls, cmap_map_t map) {
   cmap_handle_t raw = 0;
-  calls.make("cmap_initialize", -1, [&] { return cmap_initialize(&raw); });
+  calls.make("cmap_initialize_map", -1, [&] { return cmap_initialize_map(&raw, map); });
   Handle<cmap_finalize> handle{raw};
   int descriptor = -1;
   check(cmap_fd_get(raw, &descriptor), "cmap_fd_get");
@@ -36,7 +36,8 @@ Connection<cmap_finalize> connect(Calls& calls) {
 
 }  // namespace
 
-CmapReader::CmapReader(Calls& calls) : calls_{calls}, connection_{connect(calls)} {}
+CmapReader::CmapReader(Calls& calls, cmap_map_t map)
+    : calls_{calls}, connection_{connect(calls, map)} {}
 
 std::optional<CmapReader::Value> CmapReader::value(const std::string& key) {
   Value value{.bytes = std::vector<char>(value_size)};
@@ -70,16 +71,24 @@ std::optional<std::uint64_t> CmapReader::number(const std::string& key) {
   }
   switch (found->type) {
     case CMAP_VALUETYPE_UINT8:
-      return unsigned_from<std::uint8_t>(found->bytes);
+      return number_from<std::uint8_t>(found->bytes);
     case CMAP_VALUETYPE_UINT16:
-      return unsigned_from<std::uint16_t>(found->bytes);
+      return number_from<std::uint16_t>(found->bytes);
     case CMAP_VALUETYPE_UINT32:
-      return unsigned_from<std::uint32_t>(found->bytes);
+      return number_from<std::uint32_t>(found->bytes);
     case CMAP_VALUETYPE_UINT64:
-      return unsigned_from<std::uint64_t>(found->bytes);
+      return number_from<std::uint64_t>(found->bytes);
     default:
       return std::nullopt;
   }
+}
+
+std::optional<double> CmapReader::real(const std::string& key) {
+  const auto found = value(key);
+  if (found && found->type == CMAP_VALUETYPE_FLOAT) {
+    return number_from<float>(found->bytes);
+  }
+  return std::nullopt;
 }
 
 std::vector<std::string> CmapReader::keys(const std::string& prefix) {
@@ -104,6 +113,28 @@ std::vector<std::string> CmapReader::keys(const std::string& prefix) {
   calls_.make("cmap_iter_finalize", descriptor(),
               [&] { return cmap_iter_finalize(connection_.handle(), iterator); });
   return keys;
+}
+
+void CmapReader::track(const std::string& prefix) {
+  cmap_track_handle_t handle = 0;  // ends with the connection
+  calls_.make("cmap_track_add", descriptor(), [&] {
+    return cmap_track_add(
+        connection_.handle(), prefix.c_str(),
+        CMAP_TRACK_ADD | CMAP_TRACK_DELETE | CMAP_TRACK_MODIFY | CMAP_TRACK_PREFIX, changed,
+        changed_.get(), &handle);
+  });
+}
+
+bool CmapReader::has_changed() {
+  check(cmap_dispatch(connection_.handle(), CS_DISPATCH_ALL), "cmap_dispatch");
+  return std::exchange(*changed_, false);
+}
+
+void CmapReader::changed(cmap_handle_t /*handle*/, cmap_track_handle_t /*track*/,
+                         std::int32_t /*event*/, const char* /*key*/,
+                         cmap_notify_value /*new_value*/, cmap_notify_value /*old_value*/,
+                         void* changed) noexcept {
+  *static_cast<bool*>(changed) = true;
 }
 
 }  // namespace corosync_exporter

@@ -13,8 +13,10 @@ constexpr std::chrono::milliseconds drain_at_end_interval{20};
 
 }  // namespace
 
-Collector::Collector(unsigned int track, std::function<void()> ring)
-    : track_{track}, ring_{std::move(ring)}, thread_{[this] { run(); }} {}
+Collector::Collector(unsigned int track, Groups groups, std::function<void()> ring)
+    : track_{track}, ring_{std::move(ring)}, readings_{calls_, drain_, groups}, thread_{[this] {
+        run();
+      }} {}
 
 Collector::~Collector() {
   order([](Work& work) { work.stop = true; });
@@ -35,7 +37,10 @@ void Collector::connect() {
 }
 
 void Collector::read(Request request) {
-  order([&](Work& work) { work.read = std::move(request); });
+  order([&](Work& work) {
+    request.statistics |= work.read && work.read->statistics;
+    work.read = std::move(request);
+  });
 }
 
 void Collector::end(std::unique_ptr<Subscription> subscription) {
@@ -81,9 +86,7 @@ void Collector::run() {
       connect_now();
     }
     if (work.read) {
-      readings_.read(*work.read, [this](Event event) {
-        report(Reading{.at = current_moment(), .event = std::move(event)});
-      });
+      read_now(*work.read);
     }
     drain_.empty(current_moment().steady);
     if (work.stop) {
@@ -143,6 +146,20 @@ void Collector::finish(std::unique_ptr<Subscription> subscription) {
   const auto descriptors = subscription->descriptors();
   drain_.add(std::move(subscription), descriptors, current_moment().steady);
   readings_.disconnect();
+}
+
+void Collector::read_now(const Request& request) {
+  const SteadyTime begin = current_moment().steady;
+  readings_.read(request, [this](Event event) {
+    report(Reading{.at = current_moment(), .event = std::move(event)});
+  });
+  {
+    const std::lock_guard lock{mutex_};
+    outbox_.push_back(
+        Done{.statistics = request.statistics, .took = current_moment().steady - begin});
+    working_ = false;  // together, so that whoever takes this report knows that it was the last
+  }
+  ring_();
 }
 
 void Collector::report(Report report) {

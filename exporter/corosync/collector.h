@@ -34,11 +34,16 @@ class Collector {
     Moment at;
     Event event;
   };
-  using Report = std::variant<std::unique_ptr<Subscription>, ConnectFailure, Reading>;
+  // A request was worked off, all of its readings reported.
+  struct Done {
+    bool statistics = false;
+    Duration took{};
+  };
+  using Report = std::variant<std::unique_ptr<Subscription>, ConnectFailure, Reading, Done>;
 
-  // `track`: quorum_trackstart's flags. `ring` is called on the collector's thread whenever there
-  // are reports to take.
-  Collector(unsigned int track, std::function<void()> ring);
+  // `track`: quorum_trackstart's flags. `groups`: what to read. `ring` is called on the collector's
+  // thread whenever there are reports to take.
+  Collector(unsigned int track, Groups groups, std::function<void()> ring);
   ~Collector();
   Collector(const Collector&) = delete;
   Collector& operator=(const Collector&) = delete;
@@ -80,6 +85,7 @@ class Collector {
   void connect_now();
   void finish(std::unique_ptr<Subscription> subscription);
   void report(Report report);
+  void read_now(const Request& request);
   template <class Change>
   void order(Change change);
 
@@ -89,7 +95,7 @@ class Collector {
 
   // The collector's thread only
   Drain drain_;
-  Readings readings_{calls_, drain_};
+  Readings readings_;
 
   mutable std::mutex mutex_;  // of all below
   std::condition_variable changed_;

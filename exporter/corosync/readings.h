@@ -1,33 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
-// What corosync announces to nobody and has to be asked for: a reading a source. Each source has a
-// connection of its own, made when it is first needed and again after an error; one that fails does
-// not keep the others from being read.
+// What corosync announces to nobody and has to be asked for. Each source has connections of its
+// own, made when they are first needed and again after an error; one that fails does not keep the
+// others from being read.
 //
 // Threads: the collector's; reading waits for corosync.
 #pragma once
 
-#include <corosync/cfg.h>
-#include <corosync/votequorum.h>
-
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "corosync/call.h"
-#include "corosync/cmap_reader.h"
+#include "corosync/cfg_reader.h"
+#include "corosync/configuration_reader.h"
 #include "corosync/drain.h"
-#include "corosync/handle.h"
+#include "corosync/statistics_reader.h"
+#include "corosync/votequorum_reader.h"
 #include "model/cluster_state.h"
 
 namespace corosync_exporter {
+
+// Groups of metrics that cost calls and may be turned off.
+struct Groups {
+  bool links = true;
+  bool totem = true;
+};
 
 // What to ask about, as far as the callbacks have told.
 struct Request {
   bool has_provider = false;
   std::vector<NodeId> voters{};  // nodes that votequorum knows: of others it returns garbage
   std::vector<NodeId> nodes{};   // nodes that need a name
+  bool statistics = false;       // they change all the time, so only now and then
   // During a membership sync only votequorum answers. All other calls wait for its end, which a
   // quorum device may put off for 30 s, and corosync looks at them again and again meanwhile, at
   // realtime priority, with all of a core: so they are not to be made.
@@ -40,38 +47,43 @@ class Readings {
 
   // Connections that broke go to `drain`. A source that refuses us is left alone for
   // `refused_retry`.
-  Readings(Calls& calls, Drain& drain,
+  Readings(Calls& calls, Drain& drain, Groups groups,
            std::chrono::milliseconds refused_retry = std::chrono::seconds{10})
-      : calls_{calls}, drain_{drain}, refused_retry_{refused_retry} {}
+      : calls_{calls}, drain_{drain}, groups_{groups}, refused_retry_{refused_retry} {}
 
-  // Reads every source and reports each as soon as it is read: VotesRead, ConfigurationRead,
-  // LocalNodeRead, or ReadingFailed. votequorum comes first, as it alone answers during a
-  // membership sync; cmap and cfg may then wait for as long as a quorum device is given for its
-  // vote.
+  // Reads every source that may be asked and reports each part as soon as it is read, or
+  // ReadingFailed.
   void read(const Request& request, const Report& report);
 
   // Gives up all connections; the next reading makes new ones.
   void disconnect();
 
  private:
-  template <class Connection, class Read>
-  void read_source(Source source, std::optional<Connection>& connection, const Report& report,
-                   Read read);
-  template <class Connection>
-  void give_up(std::optional<Connection>& connection);
-
-  [[nodiscard]] VotesRead read_votes(const std::vector<NodeId>& voters);
-  [[nodiscard]] std::optional<votequorum_info> get_info(NodeId id);
-  [[nodiscard]] ConfigurationRead read_configuration(const std::vector<NodeId>& nodes);
-  [[nodiscard]] LocalNodeRead read_local_node();
+  template <class Read>
+  void read_source(Source source, const Report& report, Read read);
+  void read_cmap(const Request& request, const Report& report);
+  void read_cfg(const Report& report);
+  void read_statistics(const Report& report);
+  void give_up(Source source);
+  template <class Reader>
+  Reader& connected(std::unique_ptr<Reader>& reader);
+  template <class Reader>
+  void drain(std::unique_ptr<Reader>& reader);
 
   Calls& calls_;
   Drain& drain_;
+  const Groups groups_;
   const std::chrono::milliseconds refused_retry_;
   std::map<Source, SteadyTime> not_before_;
-  std::optional<Connection<votequorum_finalize>> votequorum_;
-  std::optional<CmapReader> cmap_;
-  std::optional<Connection<corosync_cfg_finalize>> cfg_;
+  std::unique_ptr<VotequorumReader> votequorum_;
+  std::unique_ptr<ConfigurationReader> configuration_;
+  std::unique_ptr<StatisticsReader> statistics_;
+  std::unique_ptr<CfgReader> cfg_;
+
+  // What one reading tells the next where to look.
+  bool has_links_ = false;          // only knet keeps count of them
+  std::vector<NodeId> configured_;  // nodes
+  std::vector<LinkId> links_;       // to others than the node itself
 };
 
 }  // namespace corosync_exporter

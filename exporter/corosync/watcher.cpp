@@ -20,8 +20,8 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
 }  // namespace
 
-Watcher::Watcher(EventLoop& loop, Timing timing, unsigned int track, const Logger& log,
-                 Publish publish)
+Watcher::Watcher(EventLoop& loop, Timing timing, Groups groups, unsigned int track,
+                 const Logger& log, Publish publish)
     : loop_{loop},
       timing_{timing},
       log_{log},
@@ -33,7 +33,7 @@ Watcher::Watcher(EventLoop& loop, Timing timing, unsigned int track, const Logge
       poll_{loop, [this] { poll(); }},
       watch_{loop, [this] { watch(); }},
       reported_{loop, [this] { take_reports(); }},
-      collector_{track, [this] { reported_.ring(); }} {}
+      collector_{track, groups, [this] { reported_.ring(); }} {}
 
 bool Watcher::stop(std::chrono::milliseconds patience) {
   retry_.cancel();
@@ -54,13 +54,16 @@ void Watcher::connect() {
 
 void Watcher::connected(std::unique_ptr<Subscription> subscription) {
   subscription_ = std::move(subscription);
+  read_ = false;
   for (const int descriptor : subscription_->descriptors()) {
     loop_.on_readable(descriptor, [this] { receive(); });
   }
   subscribed_at_ = current_moment().steady;
-  poll_.start(timing_.poll_interval);
   take(Connected{.has_provider = subscription_->has_provider()}, current_moment());
   receive();
+  if (subscription_) {
+    poll();
+  }
 }
 
 void Watcher::receive() {
@@ -77,7 +80,7 @@ void Watcher::receive() {
   if (failure) {
     lost(*failure);
   } else if (!events.empty()) {
-    ask();
+    ask(false);
   }
   publish();
 }
@@ -94,6 +97,11 @@ void Watcher::take_reports() {
                      if (std::holds_alternative<ReadingFailed>(reading.event) && subscription_) {
                        poll_.start(std::min(timing_.reading_retry, timing_.poll_interval));
                      }
+                   },
+                   [this](const Collector::Done& done) {
+                     read_ = read_ || done.statistics;
+                     log_.debug("read", {{"statistics", done.statistics},
+                                         {"seconds", in_seconds(done.took)}});
                    }},
         report);
   }
@@ -128,8 +136,10 @@ void Watcher::retry_after(const CorosyncError& error) {
   next_retry_ = std::min(2 * next_retry_, timing_.last_retry);
 }
 
-void Watcher::ask() {
-  Request request{.has_provider = subscription_->has_provider(), .syncing = is_syncing(state_)};
+void Watcher::ask(bool statistics) {
+  Request request{.has_provider = subscription_->has_provider(),
+                  .statistics = statistics,
+                  .syncing = is_syncing(state_)};
   if (state_.present) {
     request.voters = state_.present->voters;
   }
@@ -143,7 +153,7 @@ void Watcher::ask() {
 }
 
 void Watcher::poll() {
-  ask();
+  ask(true);
   poll_.start(timing_.poll_interval);
 }
 

@@ -44,13 +44,19 @@ class Watcher {
   using Publish = std::function<void(const ClusterState&)>;
 
   // `track` is quorum_trackstart's flags. `publish` gets every new state.
-  Watcher(EventLoop& loop, Timing timing, unsigned int track, const Logger& log, Publish publish);
+  Watcher(EventLoop& loop, Timing timing, Groups groups, unsigned int track, const Logger& log,
+          Publish publish);
 
   // Begins to connect. Until then nothing can hang.
   void start() { connect(); }
 
   // The call to corosync that is under way.
   [[nodiscard]] std::optional<Calls::Waiting> waiting() const { return collector_.waiting(); }
+
+  // Whether a new connection has told all there is to tell, or a try to connect has failed.
+  [[nodiscard]] bool is_settled() const {
+    return subscription_ ? read_ : state_.disconnected_by.has_value();
+  }
 
   // Ends the subscription politely. False where corosync does not let it happen within `patience`:
   // then the process cannot end in good order and is to _exit.
@@ -64,7 +70,7 @@ class Watcher {
   void lost(const CorosyncError& error);    // the subscription
   void failed(const CorosyncError& error);  // to connect
   void retry_after(const CorosyncError& error);
-  void ask();  // the collector for its readings
+  void ask(bool statistics);  // the collector for its readings
   void poll();
   void watch();  // while a call is under way
   [[nodiscard]] bool waits_for_sync(const Calls::Waiting& waiting) const;
@@ -84,6 +90,7 @@ class Watcher {
   SteadyTime noted_until_;       // what changed until then is in `changes_`, or was
   std::vector<Change> changes_;  // to be logged
   std::chrono::milliseconds next_retry_;
+  bool read_ = false;       // everything, since `subscription_` began
   bool hang_told_ = false;  // of the call to connect that is under way
   std::unique_ptr<Subscription> subscription_;
   SteadyTime subscribed_at_;

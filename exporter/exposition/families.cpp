@@ -95,6 +95,12 @@ void add_exporter_history(Families& families, const ClusterState& state) {
       .add(number(seen.votequorum_expected_votes),
            {{"service", "votequorum"}, {"kind", "expected_votes"}})
       .add_to(families);
+
+  Family up{"corosync_exporter_source_up", "Whether the last reading of the source succeeded."};
+  for (const auto& [source, status] : state.sources) {
+    up.add(status.up ? 1 : 0, {{"source", std::string{name_of(source)}}});
+  }
+  up.add_to(families);
 }
 
 void add_cluster(Families& families, const ClusterState& state) {
@@ -225,13 +231,235 @@ void add_qdevice(Families& families, const ClusterState& state, const Votes& vot
   }
 }
 
+Labels link_labels(NodeId id, const Node& node, LinkNumber link) {
+  Labels labels = node_labels(id, node);
+  labels.push_back({"link", std::to_string(link)});
+  return labels;
+}
+
+void add_reachability(Families& families, const ClusterState& state) {
+  Family reachable{"corosync_node_reachable", "Whether the node can be reached over any link."};
+  Family enabled{"corosync_link_enabled", "Whether the link to the node is enabled."};
+  Family connected{"corosync_link_connected", "Whether the link to the node is connected."};
+  Family mtu{"corosync_link_mtu_bytes", "MTU found on the link to the node."};
+  for (const auto& [id, reachability] : state.present->reachability) {
+    const auto node = state.nodes.find(id);
+    if (node == state.nodes.end() || !node->second.name) {
+      continue;
+    }
+    reachable.add(reachability.reachable ? 1 : 0, node_labels(id, node->second));
+    for (const auto& [number, link] : reachability.links) {
+      const Labels labels = link_labels(id, node->second, number);
+      enabled.add(link.enabled ? 1 : 0, labels);
+      connected.add(link.connected ? 1 : 0, labels);
+      mtu.add(link.mtu_bytes, labels);
+    }
+  }
+  for (Family* family : {&reachable, &enabled, &connected, &mtu}) {
+    family->add_to(families);
+  }
+}
+
+constexpr std::string_view name_of(Traffic kind) {
+  switch (kind) {
+    case Traffic::data:
+      return "data";
+    case Traffic::ping:
+      return "ping";
+    case Traffic::pong:
+      return "pong";
+    case Traffic::pmtu:
+      return "pmtu";
+  }
+  return "";
+}
+
+void add_link_traffic(Families& families, const ClusterState& state) {
+  struct Fact {
+    std::string_view name;
+    std::string_view help;
+    std::uint64_t TrafficCounters::*count;
+  };
+  static constexpr std::array<Fact, 6> facts{{
+      {"corosync_link_receive_bytes_total", "Bytes received on the link.",
+       &TrafficCounters::receive_bytes},
+      {"corosync_link_receive_packets_total", "Packets received on the link.",
+       &TrafficCounters::receive_packets},
+      {"corosync_link_transmit_bytes_total", "Bytes sent on the link.",
+       &TrafficCounters::transmit_bytes},
+      {"corosync_link_transmit_packets_total", "Packets sent on the link.",
+       &TrafficCounters::transmit_packets},
+      {"corosync_link_transmit_errors_total", "Packets that could not be sent on the link.",
+       &TrafficCounters::transmit_errors},
+      {"corosync_link_transmit_retries_total", "Attempts repeated to send on the link.",
+       &TrafficCounters::transmit_retries},
+  }};
+  for (const Fact& fact : facts) {
+    Family family{fact.name, fact.help};
+    for (const auto& [id, link] : state.present->link_statistics) {
+      const auto node = state.nodes.find(id.first);
+      if (node == state.nodes.end() || !node->second.name) {
+        continue;
+      }
+      for (const auto& [kind, counters] : link.traffic) {
+        Labels labels = link_labels(id.first, node->second, id.second);
+        labels.push_back({"kind", std::string{name_of(kind)}});
+        family.add(number(counters.*fact.count), std::move(labels));
+      }
+    }
+    family.add_to(families);
+  }
+}
+
+// One series for each link of which `value` knows something.
+template <class Value>
+void add_per_link(Families& families, const ClusterState& state, std::string_view name,
+                  std::string_view help, Value value) {
+  Family family{name, help};
+  for (const auto& [id, link] : state.present->link_statistics) {
+    const auto node = state.nodes.find(id.first);
+    if (node == state.nodes.end() || !node->second.name) {
+      continue;
+    }
+    if (const std::optional<double> known = value(link)) {
+      family.add(*known, link_labels(id.first, node->second, id.second));
+    }
+  }
+  family.add_to(families);
+}
+
+std::optional<double> seconds(std::optional<std::chrono::microseconds> latency) {
+  return latency ? std::optional{in_seconds(*latency)} : std::nullopt;
+}
+
+void add_link_statistics(Families& families, const ClusterState& state) {
+  add_per_link(families, state, "corosync_link_latency_seconds",
+               "Round trip time of the link to the node: knet's moving mean.",
+               [](const LinkStatistics& link) { return seconds(link.latency); });
+  add_per_link(families, state, "corosync_link_latency_max_seconds",
+               "Highest that the mean round trip time of the link has been.",
+               [](const LinkStatistics& link) { return seconds(link.latency_max); });
+  add_per_link(families, state, "corosync_link_downs_total",
+               "How often the link to the node went down; its state at the start counts as one.",
+               [](const LinkStatistics& link) { return std::optional{number(link.downs)}; });
+  add_per_link(families, state, "corosync_link_ups_total",
+               "How often the link to the node came up.",
+               [](const LinkStatistics& link) { return std::optional{number(link.ups)}; });
+  add_link_traffic(families, state);
+}
+
+constexpr std::string_view name_of(TotemMessage message) {
+  switch (message) {
+    case TotemMessage::token:
+      return "token";
+    case TotemMessage::multicast:
+      return "multicast";
+    case TotemMessage::join:
+      return "join";
+    case TotemMessage::merge_detect:
+      return "merge_detect";
+    case TotemMessage::commit_token:
+      return "commit_token";
+    case TotemMessage::token_hold_cancel:
+      return "token_hold_cancel";
+  }
+  return "";
+}
+
+constexpr std::string_view name_of(TotemPhase phase) {
+  switch (phase) {
+    case TotemPhase::operational:
+      return "operational";
+    case TotemPhase::gather:
+      return "gather";
+    case TotemPhase::commit:
+      return "commit";
+    case TotemPhase::recovery:
+      return "recovery";
+  }
+  return "";
+}
+
+// One series for each key of `counters`, told apart by `label`.
+template <class Key>
+void add_map(Families& families, std::string_view name, std::string_view help,
+             std::string_view label, const std::map<Key, std::uint64_t>& counters) {
+  Family family{name, help};
+  for (const auto& [key, count] : counters) {
+    family.add(number(count), {{std::string{label}, std::string{name_of(key)}}});
+  }
+  family.add_to(families);
+}
+
+void add_known(Families& families, std::string_view name, std::string_view help,
+               std::optional<std::uint64_t> count) {
+  if (count) {
+    add(families, name, help, number(*count));
+  }
+}
+
+void add_known(Families& families, std::string_view name, std::string_view help,
+               std::optional<std::chrono::milliseconds> duration) {
+  if (duration) {
+    add(families, name, help, in_seconds(*duration));
+  }
+}
+
+void add_totem(Families& families, const Totem& totem) {
+  add_map(families, "corosync_totem_messages_transmitted_total",
+          "Messages of the totem protocol sent, by kind.", "message", totem.transmitted);
+  add_map(families, "corosync_totem_messages_received_total",
+          "Messages of the totem protocol received, by kind.", "message", totem.received);
+  add_known(families, "corosync_totem_messages_dropped_total",
+            "Messages of the totem protocol dropped on arrival.", totem.dropped_messages);
+  add_known(families, "corosync_totem_retransmits_total",
+            "Multicast messages sent again because a node had missed them.", totem.retransmits);
+  add_map(
+      families, "corosync_totem_phase_entries_total",
+      "How often the totem protocol entered a phase; gather is the search for a new membership.",
+      "phase", totem.entered);
+  add_map(families, "corosync_totem_token_losses_total",
+          "How often the token was lost, by the phase that it was lost in.", "phase",
+          totem.token_losses);
+  add_known(families, "corosync_totem_consensus_timeouts_total",
+            "How often the nodes did not agree on a membership in time.", totem.consensus_timeouts);
+  add_known(families, "corosync_totem_token_interval_seconds",
+            "Mean time between two arrivals of the token.", totem.token_interval);
+  add_known(families, "corosync_totem_token_hold_seconds",
+            "Mean time that this node holds the token.", totem.token_hold);
+  add_known(families, "corosync_totem_backlog_messages",
+            "Mean number of messages that wait to be sent.", totem.backlog_messages);
+  if (totem.network_fault) {
+    add(families, "corosync_totem_network_fault",
+        "Whether corosync takes its network for broken: a firewall, or the interface.",
+        *totem.network_fault ? 1 : 0);
+  }
+  if (totem.last_pause) {
+    add(families, "corosync_scheduling_pause_last_timestamp_seconds",
+        "When corosync last was not scheduled for too long.", seconds(totem.last_pause->at));
+    add(families, "corosync_scheduling_pause_last_seconds",
+        "How long corosync was not scheduled then.", in_seconds(totem.last_pause->lasted));
+  }
+  add_known(families, "corosync_config_token_timeout_seconds",
+            "The totem protocol's token timeout in force.", totem.token_timeout);
+  add_known(families, "corosync_config_consensus_timeout_seconds",
+            "The totem protocol's consensus timeout in force.", totem.consensus_timeout);
+  add_known(families, "corosync_config_version", "The configuration's config_version.",
+            totem.configuration_version);
+  add_known(families, "corosync_ipc_connections", "Connections that clients have to corosync.",
+            totem.ipc_connections);
+  add_known(families, "corosync_ipc_closed_total",
+            "Connections of clients to corosync that were closed.", totem.ipc_closed);
+}
+
 }  // namespace
 
 Known known_at(const ClusterState& state, SteadyTime now) {
   const bool present = is_up(state, now);
   return {.present = present,
           .votes = present && is_current(state, Source::votequorum, now),
-          .configuration = present && is_current(state, Source::cmap, now)};
+          .configuration = present && is_current(state, Source::cmap, now),
+          .reachability = present && is_current(state, Source::cfg, now)};
 }
 
 Families present_families(const ClusterState& state, Known known) {
@@ -253,6 +481,15 @@ Families present_families(const ClusterState& state, Known known) {
         "Whether wait_for_all withholds quorum until all nodes were present at once.",
         state.present->waiting_for_all ? 1 : 0);
   }
+  if (known.reachability) {
+    add_reachability(families, state);
+  }
+  if (known.configuration) {
+    add_link_statistics(families, state);
+    if (state.present->totem) {
+      add_totem(families, *state.present->totem);
+    }
+  }
   return families;
 }
 
@@ -270,17 +507,13 @@ Families momentary_families(const ClusterState& state, SteadyTime now, Duration 
   add(families, "corosync_quorum_lost_seconds_total",
       "Time seen not quorate; grows while it lasts.", in_seconds(lost));
 
-  Family up{"corosync_exporter_source_up", "Whether the last reading of the source succeeded."};
   Family age{"corosync_exporter_source_age_seconds",
              "Time since the source was last read with success."};
   for (const auto& [source, status] : state.sources) {
-    const Labels labels{{"source", std::string{name_of(source)}}};
-    up.add(status.up ? 1 : 0, labels);
     if (status.last_success) {
-      age.add(in_seconds(now - *status.last_success), labels);
+      age.add(in_seconds(now - *status.last_success), {{"source", std::string{name_of(source)}}});
     }
   }
-  up.add_to(families);
   age.add_to(families);
 
   add(families, "corosync_exporter_call_in_flight_seconds",

@@ -25,6 +25,7 @@ struct Known {
   bool present = false;  // the callbacks' facts
   bool votes = false;    // the readings' facts
   bool configuration = false;
+  bool reachability = false;
   bool operator==(const Known&) const = default;
 };
 [[nodiscard]] Known known_at(const ClusterState& state, SteadyTime now);

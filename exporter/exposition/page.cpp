@@ -4,6 +4,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace corosync_exporter {
@@ -23,7 +24,7 @@ std::string glance(const ClusterState& state, SteadyTime now, const Build& build
 Page::Page(Build build) : build_{serialize(build_families(build))} {}
 
 std::string Page::text(const std::shared_ptr<const ClusterState>& state, SteadyTime now,
-                       const Self& self, const Families& process) {
+                       const Self& self, Families process) {
   std::shared_ptr<const std::string> lasting;
   Duration lost{};
   {
@@ -41,7 +42,9 @@ std::string Page::text(const std::shared_ptr<const ClusterState>& state, SteadyT
     lost_shown_ = std::max(lost_shown_, time_without_quorum(*state, now));
     lost = lost_shown_;
   }
-  return *lasting + serialize(momentary_families(*state, now, lost, self)) + serialize(process);
+  Families moment = momentary_families(*state, now, lost, self);
+  std::ranges::move(process, std::back_inserter(moment));
+  return *lasting + serialize(moment);
 }
 
 }  // namespace corosync_exporter

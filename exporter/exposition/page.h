@@ -26,7 +26,7 @@ class Page {
   // `now` is not before `state` was published. `self` and `process` (families about the process,
   // possibly none) are of the moment.
   [[nodiscard]] std::string text(const std::shared_ptr<const ClusterState>& state, SteadyTime now,
-                                 const Self& self, const Families& process);
+                                 const Self& self, Families process);
 
  private:
   // The lasting part, as text. Kept with the state it was rendered from, so that no other state can

@@ -149,6 +149,24 @@ class Transition {
     }
   }
 
+  void operator()(const ReachabilityRead& event) {
+    if (read(Source::cfg)) {
+      state_.present->reachability = event.nodes;
+    }
+  }
+
+  void operator()(const LinkStatisticsRead& event) {
+    if (read(Source::cmap)) {
+      state_.present->link_statistics = event.links;
+    }
+  }
+
+  void operator()(const TotemRead& event) {
+    if (read(Source::cmap)) {
+      state_.present->totem = event.totem;
+    }
+  }
+
   void operator()(const ReadingFailed& event) {
     if (state_.present) {
       if (event.failure.answered) {

@@ -137,15 +137,90 @@ struct ConfigurationRead {  // cmap's icmap
 struct LocalNodeRead {  // corosync_cfg_local_get
   NodeId id{};
 };
+
+// knet's links to the other nodes, by their numbers (0 to 7).
+using LinkNumber = std::uint8_t;
+struct LinkStatus {  // struct corosync_knet_link_status_v1 in cfg.h
+  bool enabled = false;
+  bool connected = false;
+  std::uint32_t mtu_bytes = 0;
+  bool operator==(const LinkStatus&) const = default;
+};
+struct Reachability {  // struct corosync_cfg_node_status_v1 in cfg.h
+  bool reachable = false;
+  std::map<LinkNumber, LinkStatus> links{};
+  bool operator==(const Reachability&) const = default;
+};
+struct ReachabilityRead {                  // corosync_cfg_node_status_get
+  std::map<NodeId, Reachability> nodes{};  // without the node itself
+};
+
+// What a link carried: knet tells its own probes from corosync's data.
+enum class Traffic { data, ping, pong, pmtu };
+struct TrafficCounters {
+  std::uint64_t receive_bytes = 0;
+  std::uint64_t receive_packets = 0;
+  std::uint64_t transmit_bytes = 0;
+  std::uint64_t transmit_packets = 0;
+  std::uint64_t transmit_errors = 0;
+  std::uint64_t transmit_retries = 0;
+  bool operator==(const TrafficCounters&) const = default;
+};
+struct LinkStatistics {  // cmap's stats.knet.nodeN.linkL
+  // knet's moving mean and that mean's maximum; empty before the first sample.
+  std::optional<std::chrono::microseconds> latency{};
+  std::optional<std::chrono::microseconds> latency_max{};
+  std::uint64_t downs = 0;
+  std::uint64_t ups = 0;
+  std::map<Traffic, TrafficCounters> traffic{};
+  bool operator==(const LinkStatistics&) const = default;
+};
+using LinkId = std::pair<NodeId, LinkNumber>;
+struct LinkStatisticsRead {
+  std::map<LinkId, LinkStatistics> links{};
+};
+
+// The totem protocol: what cmap's stats.srp counts, and the daemon around it.
+enum class TotemMessage { token, multicast, join, merge_detect, commit_token, token_hold_cancel };
+enum class TotemPhase { operational, gather, commit, recovery };
+struct SchedulingPause {  // corosync did not run for longer than 0.8 of the token timeout
+  SystemTime at{};
+  Duration lasted{};
+  bool operator==(const SchedulingPause&) const = default;
+};
+struct Totem {
+  std::map<TotemMessage, std::uint64_t> transmitted{};
+  std::map<TotemMessage, std::uint64_t> received{};
+  std::map<TotemPhase, std::uint64_t> entered{};
+  std::map<TotemPhase, std::uint64_t> token_losses{};
+  std::optional<std::uint64_t> retransmits{};
+  std::optional<std::uint64_t> consensus_timeouts{};
+  std::optional<std::uint64_t> dropped_messages{};
+  std::optional<std::chrono::milliseconds> token_interval{};
+  std::optional<std::chrono::milliseconds> token_hold{};
+  std::optional<std::uint64_t> backlog_messages{};
+  std::optional<bool> network_fault{};
+  std::optional<SchedulingPause> last_pause{};
+  std::optional<std::uint64_t> ipc_connections{};
+  std::optional<std::uint64_t> ipc_closed{};
+  std::optional<std::chrono::milliseconds> token_timeout{};
+  std::optional<std::chrono::milliseconds> consensus_timeout{};
+  std::optional<std::uint64_t> configuration_version{};
+  bool operator==(const Totem&) const = default;
+};
+struct TotemRead {
+  Totem totem{};
+};
+
 struct ReadingFailed {
   Source source{};
   Failure failure{};
 };
 
-using Event =
-    std::variant<Connected, ConnectFailed, Disconnected, NodeListNotified, QuorumNotified,
-                 VotequorumNodeListNotified, VotequorumQuorumNotified, ExpectedVotesNotified,
-                 VotesRead, ConfigurationRead, LocalNodeRead, ReadingFailed>;
+using Event = std::variant<Connected, ConnectFailed, Disconnected, NodeListNotified, QuorumNotified,
+                           VotequorumNodeListNotified, VotequorumQuorumNotified,
+                           ExpectedVotesNotified, VotesRead, ConfigurationRead, LocalNodeRead,
+                           ReachabilityRead, LinkStatisticsRead, TotemRead, ReadingFailed>;
 
 // ---- The state --------------------------------------------------------------------------------
 
@@ -169,6 +244,9 @@ struct Present {
   std::vector<NodeId> voters{};
   std::optional<Votes> votes{};
   bool waiting_for_all = false;
+  std::map<NodeId, Reachability> reachability{};
+  std::map<LinkId, LinkStatistics> link_statistics{};
+  std::optional<Totem> totem{};
   bool operator==(const Present&) const = default;
 };
 
