@@ -155,7 +155,7 @@ void Collector::read_now(const Request& request) {
   });
   {
     const std::lock_guard lock{mutex_};
-    outbox_.push_back(
+    outbox_.emplace_back(
         Done{.statistics = request.statistics, .took = current_moment().steady - begin});
     working_ = false;  // together, so that whoever takes this report knows that it was the last
   }

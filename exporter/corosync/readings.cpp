@@ -17,7 +17,8 @@ void Readings::read(const Request& request, const Report& report) {
   }
   read_source(Source::cmap, report, [&] { read_cmap(request, report); });
   read_source(Source::cfg, report, [&] { read_cfg(report); });
-  if (request.statistics && configuration_) {  // else cmap has failed already
+  const bool wanted = request.statistics && (groups_.totem || has_links_);
+  if (wanted && configuration_) {  // else cmap has failed already
     read_source(Source::cmap, report, [&] { read_statistics(report); });
   }
 }

@@ -21,7 +21,7 @@ std::string glance(const ClusterState& state, SteadyTime now, const Build& build
          serialize(build_families(build));
 }
 
-Page::Page(Build build) : build_{serialize(build_families(build))} {}
+Page::Page(const Build& build) : build_{serialize(build_families(build))} {}
 
 std::string Page::text(const std::shared_ptr<const ClusterState>& state, SteadyTime now,
                        const Self& self, Families process) {

@@ -21,7 +21,7 @@ namespace corosync_exporter {
 
 class Page {
  public:
-  explicit Page(Build build);
+  explicit Page(const Build& build);
 
   // `now` is not before `state` was published. `self` and `process` (families about the process,
   // possibly none) are of the moment.
