@@ -67,8 +67,8 @@ ConfigurationReader::ConfigurationReader(Calls& calls) : cmap_{calls, CMAP_MAP_I
 }
 
 ConfigurationRead ConfigurationReader::cluster(const std::vector<NodeId>& nodes) {
-  // Key by key it is no one moment's, so once more where it changed meanwhile: a name must not stand
-  // beside another node's id.
+  // Key by key it is no one moment's, so once more where it changed meanwhile: a name must not
+  // stand beside another node's id.
   while (cmap_.has_changed() || !nodelist_) {
     nodelist_ = read_nodelist(cmap_);
   }

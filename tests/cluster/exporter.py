@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program under test, as a process inside one node of a lab."""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+import namespaces
+from exposition import Page
+from waiting import wait_until
+
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+STOP_SECONDS = 1.0  # from SIGTERM to the exit
+
+_SANITIZER = re.compile(r'^.*(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|: runtime error: ).*$',
+                        re.MULTILINE)
+
+
+def program():
+    """The program to test: $COROSYNC_EXPORTER, else what was built here."""
+    if chosen := os.environ.get('COROSYNC_EXPORTER'):
+        return pathlib.Path(chosen)
+    built = [_ROOT / 'build' / preset / 'exporter' / 'corosync-exporter'
+             for preset in ('check', 'release')]
+    return next((path for path in built if path.exists()), built[0])
+
+
+class Exporter:
+    def __init__(self, lab, node, *flags, port, stderr, binary=None, run_as=()):
+        self.node = node
+        self.port = port
+        self._holder = lab.holder(node)
+        self._stderr = stderr
+        self._stopped = False
+        self.last_page = '(none)'
+        with open(stderr, 'wb') as file:
+            self._process = subprocess.Popen(
+                lab.command(node, *run_as, binary or program(),
+                            f'--web.listen-address=127.0.0.1:{port}', *flags),
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file)
+
+    def wait_until_serving(self):
+        wait_until(self._serves, 10, 'the exporter serves')
+
+    def _serves(self):
+        code = self._process.poll()
+        if code is not None:
+            self._stopped = True
+            raise RuntimeError(f'the exporter ended at once, with {code}:\n{self.log()}')
+        try:
+            return self.get('/-/healthy').status == 200
+        except ConnectionRefusedError:
+            return False
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def log(self):
+        return self._stderr.read_text(errors='replace')
+
+    def get(self, path, method='GET'):
+        return namespaces.request(self._holder, self.port, path, method)
+
+    def scrape(self):
+        """The page, and how many seconds it took to get."""
+        answer = self.get('/metrics')
+        if answer.status != 200:
+            raise AssertionError(f'/metrics answered {answer.status}: {answer.body}')
+        self.last_page = answer.body
+        return Page(answer.body), answer.seconds
+
+    def page(self):
+        return self.scrape()[0]
+
+    def stop(self):
+        """Ends it as systemd would, and raises unless it goes in time and in peace."""
+        if self._stopped:
+            return
+        self._stopped = True
+        start = time.monotonic()
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            code = self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise AssertionError('SIGTERM did not end the exporter within 10 s') from None
+        seconds = time.monotonic() - start
+        if report := _SANITIZER.search(self.log()):
+            raise AssertionError(f'a sanitizer complains: {report[0]}')
+        if code != 0:
+            raise AssertionError(f'after SIGTERM the exporter exited with {code}')
+        if seconds > STOP_SECONDS:
+            raise AssertionError(f'the exporter took {seconds:.2f} s to stop')

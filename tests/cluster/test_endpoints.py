@@ -1,0 +1,73 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The program's other ways out, beside a corosync that runs and one that does not."""
+
+import subprocess
+
+import case
+import exporter
+from exposition import Page
+from waiting import wait_until
+
+PROCESS_FAMILIES = {
+    'process_cpu_seconds_total',
+    'process_max_fds',
+    'process_open_fds',
+    'process_resident_memory_bytes',
+    'process_start_time_seconds',
+    'process_virtual_memory_bytes',
+    'process_virtual_memory_max_bytes',
+}
+
+
+class EndpointsTest(case.ClusterCase):
+    NODES = 1
+
+    def test_the_page_is_of_the_format_that_it_says(self):
+        answer = self.start_connected_exporter(1).get('/metrics')
+
+        self.assertEqual(answer.headers['Content-Type'], 'text/plain; version=0.0.4; charset=utf-8')
+        self.assertLessEqual(PROCESS_FAMILIES, Page(answer.body).families())
+
+    def test_two_pages_have_the_same_series_in_the_same_order(self):
+        exporter = self.start_connected_exporter(1)
+        # The first scrape brings the series that counts answers.
+        exporter.page()
+
+        self.assertEqual(list(exporter.page().values), list(exporter.page().values))
+
+    def test_ready_follows_corosync_and_healthy_does_not(self):
+        exporter = self.start_connected_exporter(1)
+        self.assertEqual(exporter.get('/-/ready').status, 200)
+        self.assertEqual(exporter.get('/-/healthy').status, 200)
+
+        self.lab.stop(1)
+        wait_until(lambda: exporter.get('/-/ready').status == 503, 1, 'no longer ready')
+        self.assertTrue(exporter.get('/-/ready').body.strip(), 'the reason is told')
+        self.assertEqual(exporter.get('/-/healthy').status, 200)
+
+        self.lab.start(1)
+        wait_until(lambda: exporter.get('/-/ready').status == 200, 5, 'ready again')
+
+    def test_once_prints_the_page_where_corosync_runs(self):
+        done = self._once()
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+        page = Page(done.stdout)
+        expected = case.votequorum_families(self.lab, 1)
+        self.assertEqual({family: page.series(family) for family in expected}, expected)
+
+    def test_once_says_by_its_exit_that_corosync_is_not_there(self):
+        self.lab.stop(1)
+        done = self._once()
+
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assert_unknown(Page(done.stdout))
+
+    def _once(self):
+        return subprocess.run(self.lab.command(1, exporter.program(), '--once'),
+                              capture_output=True, text=True, timeout=10)
+
+
+if __name__ == '__main__':
+    case.main()

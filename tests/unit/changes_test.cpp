@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/changes.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "print_model.h"
+#include "story.h"
+
+namespace corosync_exporter {
+namespace {
+
+using namespace std::chrono_literals;
+
+const Failure refused = failure("quorum_model_initialize", "CS_ERR_ACCESS");
+const Failure lost = failure("quorum_dispatch", "CS_ERR_LIBRARY");
+
+// What there is to tell of one event after a story.
+std::vector<Change> changes_of(const Story& before, const Event& event, Duration later = 1ms) {
+  Story after = before;
+  after.wait(later).then(event);
+  return changes_between(before.state(), before.now().steady, after.state(), after.now().steady);
+}
+
+Story connected() {
+  return Story{}.connect().node_list({.ring = ring(1, 8), .members = ids({1, 2, 3})});
+}
+Story quorate() { return connected().verdict(true, ring(1, 8)); }
+
+using Changes = std::vector<Change>;
+
+TEST(ChangesTest, ConnectedIsToldOnceSynced) {
+  EXPECT_EQ(changes_of(Story{}, Connected{.has_provider = true}), Changes{});
+  EXPECT_EQ(changes_of(connected(), QuorumNotified{.quorate = true, .ring = ring(1, 8)}),
+            Changes{{.kind = ChangeKind::connected}});
+}
+
+TEST(ChangesTest, WithoutAProviderConnectedIsToldWithTheNodeList) {
+  EXPECT_EQ(changes_of(Story{}.connect(false), NodeListNotified{.ring = ring(1, 8)}),
+            Changes{{.kind = ChangeKind::connected}});
+}
+
+TEST(ChangesTest, AFailureToConnectIsToldOnceForEachReason) {
+  Story story;
+  const Changes told{{.kind = ChangeKind::connection_failed, .failure = refused}};
+  EXPECT_EQ(changes_of(story, ConnectFailed{refused}), told);
+  EXPECT_EQ(changes_of(story.then(ConnectFailed{refused}), ConnectFailed{refused}), Changes{});
+  const Changes other{{.kind = ChangeKind::connection_failed, .failure = lost}};
+  EXPECT_EQ(changes_of(story, ConnectFailed{lost}), other);
+}
+
+TEST(ChangesTest, ALostConnectionIsToldWithItsReason) {
+  const Changes told{{.kind = ChangeKind::disconnected, .failure = lost}};
+  EXPECT_EQ(changes_of(quorate(), Disconnected{lost}), told);
+}
+
+TEST(ChangesTest, AConnectionLostBeforeItWasSyncedFailed) {
+  const Changes told{{.kind = ChangeKind::connection_failed, .failure = lost}};
+  EXPECT_EQ(changes_of(connected(), Disconnected{lost}), told);
+}
+
+TEST(ChangesTest, ReconnectingForTheReasonThatWasToldIsSilent) {
+  EXPECT_EQ(changes_of(quorate().disconnect(), ConnectFailed{lost}), Changes{});
+}
+
+TEST(ChangesTest, SilenceIsAChangeThatTimeAloneMakes) {
+  const Story story = quorate();
+  const SteadyTime then = story.now().steady;
+  const ClusterState& state = story.state();
+  EXPECT_EQ(changes_between(state, then, state, then + 15s), Changes{});
+  EXPECT_EQ(changes_between(state, then, state, then + 16s),
+            Changes{{.kind = ChangeKind::fell_silent}});
+  EXPECT_EQ(changes_between(state, then + 16s, state, then + 17s), Changes{});
+}
+
+TEST(ChangesTest, AWordAfterSilenceIsAnAnswer) {
+  EXPECT_EQ(changes_of(quorate().wait(16s), ExpectedVotesNotified{}),
+            Changes{{.kind = ChangeKind::answers_again}});
+}
+
+TEST(ChangesTest, TheEndOfASilentConnectionIsNoAnswer) {
+  const Changes told{{.kind = ChangeKind::disconnected, .failure = lost}};
+  EXPECT_EQ(changes_of(quorate().wait(16s), Disconnected{lost}), told);
+}
+
+TEST(ChangesTest, LeavingIsToldBeforeJoining) {
+  const NodeListNotified event{
+      .ring = ring(1, 12), .members = ids({1, 3, 4}), .joined = ids({4, 3}), .left = ids({2, 3})};
+  const Changes told{{.kind = ChangeKind::nodes_left, .nodes = ids({2, 3})},
+                     {.kind = ChangeKind::nodes_joined, .nodes = ids({3, 4})}};
+  EXPECT_EQ(changes_of(quorate(), event), told);
+}
+
+TEST(ChangesTest, TheFirstNodeListTellsOfNobody) {
+  EXPECT_EQ(changes_of(Story{}.connect(), NodeListNotified{.members = ids({1, 2})}), Changes{});
+}
+
+TEST(ChangesTest, ALossIsTold) {
+  EXPECT_EQ(changes_of(quorate(), QuorumNotified{.quorate = false, .ring = ring(1, 12)}),
+            Changes{{.kind = ChangeKind::quorum_lost}});
+}
+
+TEST(ChangesTest, ARegainIsToldWithHowLongItLasted) {
+  Story story = quorate();
+  story.verdict(false, ring(1, 12)).wait(2s).verdict(true, ring(1, 16));
+  story.verdict(false, ring(1, 20));
+  EXPECT_EQ(changes_of(story, QuorumNotified{.quorate = true, .ring = ring(1, 24)}, 70ms),
+            (Changes{{.kind = ChangeKind::quorum_regained, .lasted = 70ms}}));
+}
+
+TEST(ChangesTest, ARegainAfterReconnectionLastedForAsLongAsWasSeen) {
+  Story story = quorate();
+  story.verdict(false, ring(1, 12)).wait(2s).disconnect().wait(1h).connect();
+  story.node_list({.ring = ring(1, 12), .members = ids({1, 2, 3})}).verdict(false, ring(1, 12));
+  EXPECT_EQ(changes_of(story, QuorumNotified{.quorate = true, .ring = ring(1, 12)}, 1s),
+            (Changes{{.kind = ChangeKind::quorum_regained, .lasted = 3s}}));
+}
+
+TEST(ChangesTest, AVerdictThatChangesNothingIsNotTold) {
+  EXPECT_EQ(changes_of(quorate(), QuorumNotified{.quorate = true, .ring = ring(1, 12)}), Changes{});
+}
+
+TEST(ChangesTest, AVerdictThatDiffersAfterReconnectionIsTold) {
+  Story story = quorate().disconnect().connect();
+  story.node_list({.ring = ring(1, 20), .members = ids({1})});
+  EXPECT_EQ(changes_of(story, QuorumNotified{.quorate = false, .ring = ring(1, 20)}),
+            (Changes{{.kind = ChangeKind::connected}, {.kind = ChangeKind::quorum_lost}}));
+}
+
+TEST(ChangesTest, AFailedReadingIsToldOnceUntilItRecovers) {
+  const ReadingFailed failed{.source = Source::cmap, .failure = lost};
+  Story story = quorate();
+  const Changes told{{.kind = ChangeKind::source_failed, .source = Source::cmap, .failure = lost}};
+  EXPECT_EQ(changes_of(story, failed), told);
+  story.then(failed);
+  EXPECT_EQ(changes_of(story, failed), Changes{});
+  EXPECT_EQ(changes_of(story, ReadingFailed{.source = Source::cmap, .failure = refused}),
+            Changes{});
+  EXPECT_EQ(changes_of(story, ConfigurationRead{}),
+            (Changes{{.kind = ChangeKind::source_recovered, .source = Source::cmap}}));
+}
+
+TEST(ChangesTest, ASuccessfulReadingIsNotTold) {
+  EXPECT_EQ(changes_of(quorate(), LocalNodeRead{id(1)}), Changes{});
+}
+
+TEST(ChangesTest, OneSourceDoesNotRecoverForAnother) {
+  Story story = quorate();
+  story.then(ReadingFailed{.source = Source::cmap, .failure = lost});
+  EXPECT_EQ(changes_of(story, LocalNodeRead{id(1)}), Changes{});
+}
+
+TEST(ChangesTest, ALostConnectionDoesNotTellOfItsReadings) {
+  Story story = quorate();
+  story.then(ReadingFailed{.source = Source::cmap, .failure = lost}).disconnect();
+  story.connect();
+  EXPECT_EQ(changes_of(story, ConfigurationRead{}), Changes{});
+}
+
+}  // namespace
+}  // namespace corosync_exporter

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "endpoints.h"
+
+#include <gtest/gtest.h>
+
+#include <ostream>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "clock.h"
+#include "page_text.h"
+#include "print_model.h"
+#include "story.h"
+
+namespace corosync_exporter {
+namespace {
+
+using namespace std::chrono_literals;
+
+Story quorate() {
+  return Story{}
+      .connect()
+      .node_list({.ring = ring(1, 8), .members = ids({1, 2, 3})})
+      .verdict(true, ring(1, 8));
+}
+
+// ---- Why corosync_up is 0 ----------------------------------------------------------------------
+
+struct ReasonCase {
+  std::string name;
+  Story story;
+  std::string reason;
+};
+void PrintTo(const ReasonCase& row, std::ostream* out) { *out << row.name; }
+
+class WhyNotReadyTest : public ::testing::TestWithParam<ReasonCase> {};
+
+TEST_P(WhyNotReadyTest, SaysWhatIsInTheWay) {
+  const Story& story = GetParam().story;
+  EXPECT_EQ(why_not_ready(story.state(), story.now().steady), GetParam().reason);
+}
+
+TEST_P(WhyNotReadyTest, HasNothingToSayExactlyWhenCorosyncIsUp) {
+  const Story& story = GetParam().story;
+  EXPECT_EQ(why_not_ready(story.state(), story.now().steady).empty(),
+            is_up(story.state(), story.now().steady));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Reasons, WhyNotReadyTest,
+    ::testing::Values(
+        ReasonCase{"at_first", Story{}, "still connecting to corosync"},
+        ReasonCase{"connected_and_not_synced", Story{}.connect(), "still connecting to corosync"},
+        ReasonCase{"no_verdict_yet", Story{}.connect().node_list({.ring = ring(1, 8)}),
+                   "still connecting to corosync"},
+        ReasonCase{"refused",
+                   Story{}.then(ConnectFailed{{.call = "quorum_model_initialize",
+                                               .error = "CS_ERR_LIBRARY",
+                                               .detail = "Connection refused"}}),
+                   "not connected to corosync: quorum_model_initialize: CS_ERR_LIBRARY "
+                   "(Connection refused)"},
+        ReasonCase{"failed_without_a_word_of_errno",
+                   Story{}.then(ConnectFailed{failure("quorum_trackstart", "CS_ERR_ACCESS")}),
+                   "not connected to corosync: quorum_trackstart: CS_ERR_ACCESS"},
+        ReasonCase{"lost", quorate().disconnect(),
+                   "not connected to corosync: quorum_dispatch: CS_ERR_LIBRARY"},
+        ReasonCase{"silent", quorate().wait(16500ms), "corosync has been silent for 16 s"},
+        ReasonCase{
+            "silent_as_it_cannot_be_asked",
+            quorate().wait(16s).then(ReadingFailed{.source = Source::cmap,
+                                                   .failure = {.call = "cmap_initialize_map",
+                                                               .error = "CS_ERR_LIBRARY",
+                                                               .detail = "Too many open files"}}),
+            "corosync has been silent for 16 s, and cmap cannot be read: "
+            "cmap_initialize_map: CS_ERR_LIBRARY (Too many open files)"},
+        ReasonCase{"silent_before_it_was_synced", Story{}.connect().wait(20s),
+                   "corosync has been silent for 20 s"},
+        ReasonCase{"up", quorate(), ""}, ReasonCase{"up_to_the_last", quorate().wait(15s), ""},
+        ReasonCase{"not_quorate", quorate().verdict(false, ring(1, 8)), ""},
+        ReasonCase{"without_a_provider", Story{}.connect(false).node_list({.ring = ring(1, 8)}),
+                   ""}),
+    [](const auto& row) { return row.param.name; });
+
+// ---- Routes ------------------------------------------------------------------------------------
+
+class EndpointsTest : public ::testing::Test {
+ protected:
+  // The state as it is now, which is when the routes are asked.
+  void publish(Story story) {
+    ClusterState state = story.state();
+    if (state.present) {
+      state.present->last_word = current_moment().steady;
+    }
+    state_.publish(std::move(state));
+  }
+
+  [[nodiscard]] Response get(const std::string& path) {
+    for (const Route& route : endpoints(options_, facts_, page_)) {
+      if (route.path == path) {
+        return route.handler();
+      }
+    }
+    ADD_FAILURE() << "no route to " << path;
+    return {};
+  }
+  [[nodiscard]] PageText metrics() { return read_page(get(options_.telemetry_path).body); }
+
+  Options options_;
+  SnapshotCell<ClusterState> state_{ClusterState{}};
+  RequestCounter requests_;
+  std::optional<SteadyTime> waiting_since_;
+  const Facts facts_{
+      .state = state_, .requests = requests_, .waiting_since = [this] { return waiting_since_; }};
+  std::shared_ptr<Page> page_ = std::make_shared<Page>(Build{.version = "v", .revision = "r"});
+};
+
+TEST_F(EndpointsTest, AreTheseFour) {
+  std::set<std::string> paths;
+  for (const Route& route : endpoints(options_, facts_, page_)) {
+    paths.insert(route.path);
+  }
+  EXPECT_EQ(paths, (std::set<std::string>{"/", "/-/healthy", "/-/ready", "/metrics"}));
+}
+
+TEST_F(EndpointsTest, MetricsAreInTheTextFormat) {
+  const Response response = get("/metrics");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.content_type, "text/plain; version=0.0.4; charset=utf-8");
+  EXPECT_EQ(read_page(response.body).faults, std::vector<std::string>{});
+}
+
+TEST_F(EndpointsTest, MetricsAreAnsweredWhateverCorosyncDoes) {
+  EXPECT_EQ(metrics().at("corosync_up"), 0);
+  publish(quorate());
+  EXPECT_EQ(metrics().at("corosync_up"), 1);
+  publish(quorate().disconnect());
+  EXPECT_EQ(metrics().at("corosync_up"), 0);
+}
+
+TEST_F(EndpointsTest, MetricsShowWhoServesThem) {
+  EXPECT_TRUE(metrics().has(R"(corosync_exporter_build_info{version="v",revision="r"})"));
+}
+
+TEST_F(EndpointsTest, MetricsShowWhatWasAnswered) {
+  requests_.count(200);
+  requests_.count(404);
+  requests_.count(404);
+  EXPECT_EQ(metrics().at(R"(corosync_exporter_http_requests_total{code="200"})"), 1);
+  EXPECT_EQ(metrics().at(R"(corosync_exporter_http_requests_total{code="404"})"), 2);
+}
+
+TEST_F(EndpointsTest, MetricsShowTheCallThatWaits) {
+  EXPECT_EQ(metrics().at("corosync_exporter_call_in_flight_seconds"), 0);
+  waiting_since_ = current_moment().steady - 90s;
+  EXPECT_GE(metrics().at("corosync_exporter_call_in_flight_seconds"), 90);
+  EXPECT_LT(metrics().at("corosync_exporter_call_in_flight_seconds"), 120);
+}
+
+TEST_F(EndpointsTest, NothingOnAPageIsYoungerThanThePage) {
+  std::jthread publisher{[this](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      const Moment now = current_moment();
+      ClusterState state = quorate().state();
+      state.present->last_word = now.steady;
+      state_.publish(apply(state, LocalNodeRead{id(1)}, now));
+    }
+  }};
+  for (int i = 0; i < 300; ++i) {
+    const PageText text = metrics();
+    for (const auto& [series, value] : text.samples) {
+      ASSERT_GE(value, 0) << series;
+    }
+  }
+}
+
+TEST_F(EndpointsTest, MetricsAreOfTheProcessTooUnlessItIsTurnedOff) {
+  EXPECT_TRUE(metrics().has("process_start_time_seconds"));
+  options_.process = false;
+  for (const std::string& family : metrics().families) {
+    EXPECT_FALSE(family.starts_with("process_")) << family;
+  }
+}
+
+TEST_F(EndpointsTest, MetricsAreWhereTheUserWantsThem) {
+  options_.telemetry_path = "/elsewhere";
+  EXPECT_EQ(get("/elsewhere").status, 200);
+  for (const Route& route : endpoints(options_, facts_, page_)) {
+    EXPECT_NE(route.path, "/metrics");
+  }
+}
+
+TEST_F(EndpointsTest, TheFrontPageLinksTheOthers) {
+  options_.telemetry_path = "/elsewhere";
+  const Response response = get("/");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.content_type, "text/html; charset=utf-8");
+  for (const char* link : {"href=\"/elsewhere\"", "href=\"/-/healthy\"", "href=\"/-/ready\""}) {
+    EXPECT_NE(response.body.find(link), std::string::npos) << link;
+  }
+}
+
+TEST_F(EndpointsTest, HealthyIsAnsweredWhateverCorosyncDoes) {
+  EXPECT_EQ(get("/-/healthy").status, 200);
+  publish(quorate());
+  EXPECT_EQ(get("/-/healthy").status, 200);
+}
+
+TEST_F(EndpointsTest, ReadyIsAnsweredOnceConnected) {
+  EXPECT_EQ(get("/-/ready").status, 503);
+  publish(quorate());
+  EXPECT_EQ(get("/-/ready").status, 200);
+  publish(quorate().disconnect());
+  EXPECT_EQ(get("/-/ready").status, 503);
+}
+
+TEST_F(EndpointsTest, NotReadySaysWhy) {
+  publish(quorate().disconnect());
+  EXPECT_EQ(get("/-/ready").body,
+            "Not ready: not connected to corosync: quorum_dispatch: CS_ERR_LIBRARY.\n");
+}
+
+}  // namespace
+}  // namespace corosync_exporter

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "corosync/readings.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "corosync_test.h"
+#include "print_model.h"
+#include "story.h"
+
+namespace corosync_exporter {
+namespace {
+
+using fake_corosync::Cluster;
+using fake_corosync::Service;
+
+template <class Wanted>
+std::vector<Wanted> all(const std::vector<Event>& events) {
+  std::vector<Wanted> found;
+  for (const Event& event : events) {
+    if (const auto* wanted = std::get_if<Wanted>(&event)) {
+      found.push_back(*wanted);
+    }
+  }
+  return found;
+}
+template <class Wanted>
+bool has(const std::vector<Event>& events) {
+  return !all<Wanted>(events).empty();
+}
+
+class ReadingsTest : public CorosyncTest {
+ protected:
+  static Request everything() {
+    return {.has_provider = true, .voters = ids({2, 3, 1}), .nodes = {}, .statistics = true};
+  }
+  static std::vector<Event> read(Readings& readings, const Request& request) {
+    std::vector<Event> events;
+    readings.read(request, [&](Event event) { events.push_back(std::move(event)); });
+    return events;
+  }
+  std::vector<Event> read(const Request& request) { return read(readings_, request); }
+  std::vector<Event> read() { return read(everything()); }
+
+  static void set_transport(const std::string& transport) {
+    fake_corosync::change([&](Cluster& cluster) { cluster.cmap["totem.transport"] = transport; });
+  }
+
+  Calls calls_;
+  Drain drain_;
+  Readings readings_{calls_, drain_, Groups{}};
+};
+
+TEST_F(ReadingsTest, ReportsEverythingVotequorumFirst) {
+  const auto events = read();
+  ASSERT_EQ(events.size(), 6U);
+  EXPECT_TRUE(std::holds_alternative<VotesRead>(events[0]));
+  EXPECT_TRUE(std::holds_alternative<ConfigurationRead>(events[1]));
+  EXPECT_TRUE(std::holds_alternative<LocalNodeRead>(events[2]));
+  EXPECT_TRUE(std::holds_alternative<ReachabilityRead>(events[3]));
+  EXPECT_TRUE(std::holds_alternative<TotemRead>(events[4]));
+  EXPECT_TRUE(std::holds_alternative<LinkStatisticsRead>(events[5]));
+}
+
+TEST_F(ReadingsTest, KeepsItsConnections) {
+  read();
+  read();
+  read();
+  EXPECT_EQ(fake_corosync::open_handles(), 4U);
+  EXPECT_EQ(fake_corosync::calls("votequorum_initialize"), 1U);
+  EXPECT_EQ(fake_corosync::calls("cmap_initialize_map"), 2U);
+  EXPECT_EQ(fake_corosync::calls("corosync_cfg_initialize"), 1U);
+}
+
+TEST_F(ReadingsTest, GivesItsConnectionsUpWhenToldTo) {
+  read();
+  readings_.disconnect();
+  EXPECT_EQ(fake_corosync::open_handles(), 0U);
+  EXPECT_EQ(read().size(), 6U);
+}
+
+TEST_F(ReadingsTest, AsksAboutTheNodesThatItIsTold) {
+  Request request = everything();
+  request.nodes = ids({8});
+  const auto events = read(request);
+  EXPECT_TRUE(all<ConfigurationRead>(events).at(0).nodes.contains(id(8)));
+  EXPECT_EQ(all<VotesRead>(events).at(0).votes.nodes.size(), 3U);
+}
+
+TEST_F(ReadingsTest, WithoutAProviderVotequorumIsNotAsked) {
+  EXPECT_FALSE(has<VotesRead>(read({.has_provider = false})));
+  EXPECT_EQ(fake_corosync::calls("votequorum_initialize"), 0U);
+}
+
+TEST_F(ReadingsTest, DuringASyncOnlyVotequorumIsAsked) {
+  Request request = everything();
+  request.syncing = true;
+  const auto events = read(request);
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_TRUE(has<VotesRead>(events));
+  EXPECT_EQ(fake_corosync::calls("cmap_initialize_map"), 0U);
+  EXPECT_EQ(fake_corosync::calls("corosync_cfg_initialize"), 0U);
+}
+
+// ---- Links and totem ----------------------------------------------------------------------------
+
+TEST_F(ReadingsTest, StatisticsAreReadWhenAskedFor) {
+  Request request = everything();
+  request.statistics = false;
+  const auto events = read(request);
+  EXPECT_FALSE(has<TotemRead>(events));
+  EXPECT_FALSE(has<LinkStatisticsRead>(events));
+  EXPECT_TRUE(has<ReachabilityRead>(events));
+}
+
+TEST_F(ReadingsTest, LinksAreToTheConfiguredNodesAndNotToTheNodeItself) {
+  fake_corosync::change([](Cluster& cluster) {
+    cluster.statistics["stats.knet.node1.link0.down_count"] = std::uint32_t{0};
+    cluster.statistics["stats.knet.node1.link0.up_count"] = std::uint32_t{1};
+  });
+  Request request = everything();
+  request.nodes = ids({8});
+  const auto events = read(request);
+  const auto reachability = all<ReachabilityRead>(events).at(0).nodes;
+  ASSERT_EQ(reachability.size(), 2U);
+  EXPECT_EQ(reachability.at(id(2)).links.at(0).mtu_bytes, 1397U);
+  EXPECT_EQ(reachability.at(id(3)).links.at(0).mtu_bytes, 1398U);
+  const auto links = all<LinkStatisticsRead>(events).at(0).links;
+  ASSERT_EQ(links.size(), 2U);
+  EXPECT_EQ(links.at({id(2), 0}).downs, 1U);
+  EXPECT_EQ(links.at({id(3), 0}).downs, 3U);
+}
+
+class TransportTest : public ReadingsTest, public ::testing::WithParamInterface<std::string> {};
+
+TEST_P(TransportTest, HasNoLinksToTellOf) {
+  set_transport(GetParam());
+  const auto events = read();
+  EXPECT_FALSE(has<ReachabilityRead>(events));
+  EXPECT_FALSE(has<LinkStatisticsRead>(events));
+  EXPECT_TRUE(has<TotemRead>(events));
+  EXPECT_EQ(fake_corosync::calls("corosync_cfg_node_status_get"), 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(WithoutKnet, TransportTest, ::testing::Values("udp", "udpu"));
+
+TEST_F(ReadingsTest, LinksMayBeTurnedOff) {
+  Readings readings{calls_, drain_, Groups{.links = false, .totem = true}};
+  const auto events = read(readings, everything());
+  EXPECT_FALSE(has<ReachabilityRead>(events));
+  EXPECT_FALSE(has<LinkStatisticsRead>(events));
+  EXPECT_TRUE(has<TotemRead>(events));
+}
+
+TEST_F(ReadingsTest, TotemMayBeTurnedOff) {
+  Readings readings{calls_, drain_, Groups{.links = true, .totem = false}};
+  const auto events = read(readings, everything());
+  EXPECT_TRUE(has<ReachabilityRead>(events));
+  EXPECT_TRUE(has<LinkStatisticsRead>(events));
+  EXPECT_FALSE(has<TotemRead>(events));
+}
+
+TEST_F(ReadingsTest, TotemsSettingsComeFromTheConfiguration) {
+  fake_corosync::change([](Cluster& cluster) {
+    cluster.cmap["runtime.config.totem.token"] = std::uint32_t{1650};
+    cluster.statistics["stats.srp.mcast_retx"] = std::uint64_t{5};
+  });
+  const Totem totem = all<TotemRead>(read()).at(0).totem;
+  EXPECT_EQ(totem.token_timeout, std::chrono::milliseconds{1650});
+  EXPECT_EQ(totem.retransmits, 5U);
+}
+
+// ---- Errors -------------------------------------------------------------------------------------
+
+struct FailureCase {
+  std::string call;
+  Source source;
+};
+void PrintTo(const FailureCase& row, std::ostream* out) { *out << row.call; }
+
+class ReadingFailureTest : public ReadingsTest,
+                           public ::testing::WithParamInterface<FailureCase> {};
+
+TEST_P(ReadingFailureTest, FailsOneSourceAndNoOther) {
+  fake_corosync::fail_next(GetParam().call, CS_ERR_NO_MEMORY);
+  const auto events = read();
+  const auto failed = all<ReadingFailed>(events);
+  ASSERT_EQ(failed.size(), 1U);
+  EXPECT_EQ(failed[0].source, GetParam().source);
+  EXPECT_EQ(failed[0].failure, failure(GetParam().call, "CS_ERR_NO_MEMORY"));
+  EXPECT_EQ(has<VotesRead>(events), GetParam().source != Source::votequorum);
+  EXPECT_EQ(has<ConfigurationRead>(events), GetParam().source != Source::cmap);
+  EXPECT_EQ(has<ReachabilityRead>(events), GetParam().source == Source::votequorum);
+}
+
+TEST_P(ReadingFailureTest, LeavesNoHandleOfTheFailedSource) {
+  fake_corosync::fail_next(GetParam().call, CS_ERR_NO_MEMORY);
+  Request request = everything();
+  request.statistics = false;
+  read(request);
+  EXPECT_EQ(fake_corosync::open_handles(), 2U);
+}
+
+TEST_P(ReadingFailureTest, IsOverWithTheNextReading) {
+  fake_corosync::fail_next(GetParam().call, CS_ERR_NO_MEMORY);
+  read();
+  EXPECT_FALSE(has<ReadingFailed>(read()));
+  EXPECT_EQ(fake_corosync::open_handles(), 4U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Calls, ReadingFailureTest,
+                         ::testing::Values(FailureCase{"votequorum_initialize", Source::votequorum},
+                                           FailureCase{"votequorum_fd_get", Source::votequorum},
+                                           FailureCase{"votequorum_getinfo", Source::votequorum},
+                                           FailureCase{"cmap_initialize_map", Source::cmap},
+                                           FailureCase{"cmap_fd_get", Source::cmap},
+                                           FailureCase{"cmap_track_add", Source::cmap},
+                                           FailureCase{"cmap_dispatch", Source::cmap},
+                                           FailureCase{"cmap_get", Source::cmap},
+                                           FailureCase{"cmap_iter_init", Source::cmap},
+                                           FailureCase{"cmap_iter_next", Source::cmap},
+                                           FailureCase{"cmap_iter_finalize", Source::cmap},
+                                           FailureCase{"corosync_cfg_initialize", Source::cfg},
+                                           FailureCase{"corosync_cfg_fd_get", Source::cfg},
+                                           FailureCase{"corosync_cfg_local_get", Source::cfg}),
+                         [](const auto& row) { return row.param.call; });
+
+TEST_F(ReadingsTest, AFailureAtANodesLinksLeavesTheLocalNodeKnown) {
+  fake_corosync::fail_next("corosync_cfg_node_status_get", CS_ERR_NO_MEMORY);
+  const auto events = read();
+  EXPECT_TRUE(has<LocalNodeRead>(events));
+  EXPECT_FALSE(has<ReachabilityRead>(events));
+  EXPECT_EQ(all<ReadingFailed>(events).at(0).source, Source::cfg);
+}
+
+struct HangUpCase {
+  std::string name;
+  Service service;
+  Source source;
+};
+void PrintTo(const HangUpCase& row, std::ostream* out) { *out << row.name; }
+
+class HangUpTest : public ReadingsTest, public ::testing::WithParamInterface<HangUpCase> {};
+
+TEST_P(HangUpTest, FailsTheSourceWhichThenConnectsAnew) {
+  read();
+  fake_corosync::hang_up(GetParam().service);
+  for (const ReadingFailed& failed : all<ReadingFailed>(read())) {
+    EXPECT_EQ(failed.source, GetParam().source);
+  }
+  EXPECT_FALSE(has<ReadingFailed>(read()));
+  EXPECT_TRUE(drain_.next_look());  // the dead connection waits for corosync's process to end
+}
+
+INSTANTIATE_TEST_SUITE_P(Services, HangUpTest,
+                         ::testing::Values(HangUpCase{"votequorum", Service::votequorum,
+                                                      Source::votequorum},
+                                           HangUpCase{"cmap", Service::cmap, Source::cmap},
+                                           HangUpCase{"cfg", Service::cfg, Source::cfg}),
+                         [](const auto& row) { return row.param.name; });
+
+class ReadingRefusalTest : public ReadingsTest, public ::testing::WithParamInterface<cs_error_t> {};
+
+TEST_P(ReadingRefusalTest, LeavesTheSourceAloneForAWhile) {
+  Readings readings{calls_, drain_, Groups{}, std::chrono::hours{1}};
+  fake_corosync::fail_next("corosync_cfg_initialize", GetParam());
+  EXPECT_TRUE(has<ReadingFailed>(read(readings, everything())));
+  const auto events = read(readings, everything());
+  EXPECT_FALSE(has<LocalNodeRead>(events));
+  EXPECT_FALSE(has<ReadingFailed>(events));
+  EXPECT_EQ(fake_corosync::calls("corosync_cfg_initialize"), 1U);
+  readings.disconnect();  // another connection, another chance
+  EXPECT_TRUE(has<LocalNodeRead>(read(readings, everything())));
+}
+
+TEST_P(ReadingRefusalTest, IsTriedAgainAfterThatWhile) {
+  Readings readings{calls_, drain_, Groups{}, std::chrono::milliseconds{0}};
+  fake_corosync::fail_next("cmap_initialize_map", GetParam());
+  EXPECT_TRUE(has<ReadingFailed>(read(readings, everything())));
+  EXPECT_TRUE(has<ConfigurationRead>(read(readings, everything())));
+}
+
+INSTANTIATE_TEST_SUITE_P(Codes, ReadingRefusalTest,
+                         ::testing::Values(CS_ERR_ACCESS, CS_ERR_NO_SPACE));
+
+TEST_F(ReadingsTest, EverySourceMayFailAtOnce) {
+  fake_corosync::kill();
+  const auto failed = all<ReadingFailed>(read());
+  ASSERT_EQ(failed.size(), 3U);
+  for (const ReadingFailed& each : failed) {
+    EXPECT_EQ(each.failure.error, "CS_ERR_LIBRARY");
+    EXPECT_EQ(each.failure.detail, "Connection refused");
+    EXPECT_FALSE(each.failure.answered);
+  }
+}
+
+TEST_F(ReadingsTest, AConnectionThatAnsweredWithAnErrorIsFinalizedAtOnce) {
+  fake_corosync::fail_next("cmap_get", CS_ERR_TRY_AGAIN);
+  Request request = everything();
+  request.statistics = false;
+  read(request);
+  EXPECT_EQ(fake_corosync::open_handles(Service::cmap), 0U);
+  EXPECT_EQ(drain_.next_look(), std::nullopt);
+}
+
+}  // namespace
+}  // namespace corosync_exporter

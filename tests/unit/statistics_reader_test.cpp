@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "corosync/statistics_reader.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "corosync_test.h"
+#include "print_model.h"
+#include "story.h"
+
+namespace corosync_exporter {
+namespace {
+
+using fake_corosync::Cluster;
+
+using namespace std::chrono_literals;
+
+class StatisticsReaderTest : public CorosyncTest {
+ protected:
+  static void set(const std::map<std::string, fake_corosync::CmapValue>& statistics) {
+    fake_corosync::change([&](Cluster& cluster) { cluster.statistics = statistics; });
+  }
+
+  Calls calls_;
+  StatisticsReader reader_{calls_};
+};
+
+// ---- Links --------------------------------------------------------------------------------------
+
+TEST_F(StatisticsReaderTest, ALinkHasAllItsFields) {
+  const std::string link = "stats.knet.node2.link1.";
+  std::map<std::string, fake_corosync::CmapValue> statistics{
+      {link + "down_count", std::uint32_t{11}},      {link + "up_count", std::uint32_t{12}},
+      {link + "latency_samples", std::uint32_t{13}}, {link + "latency_ave", std::uint32_t{14}},
+      {link + "latency_max", std::uint32_t{15}},     {link + "latency_min", std::uint32_t{16}}};
+  std::uint64_t next = 100;
+  std::map<Traffic, TrafficCounters> traffic;
+  const std::map<Traffic, std::string> names{{Traffic::data, "data"},
+                                             {Traffic::ping, "ping"},
+                                             {Traffic::pong, "pong"},
+                                             {Traffic::pmtu, "pmtu"}};
+  for (const auto& [kind, name] : names) {
+    const auto counter = [&, name = name](const std::string& direction, const std::string& what) {
+      statistics[link + direction + name + what] = ++next;
+      return next;
+    };
+    traffic[kind] = {.receive_bytes = counter("rx_", "_bytes"),
+                     .receive_packets = counter("rx_", "_packets"),
+                     .transmit_bytes = counter("tx_", "_bytes"),
+                     .transmit_packets = counter("tx_", "_packets"),
+                     .transmit_errors = counter("tx_", "_errors"),
+                     .transmit_retries = counter("tx_", "_retries")};
+  }
+  set(statistics);
+  const LinkStatistics expected{
+      .latency = 14us, .latency_max = 15us, .downs = 11, .ups = 12, .traffic = traffic};
+  EXPECT_EQ(reader_.link({id(2), 1}), expected);
+}
+
+TEST_F(StatisticsReaderTest, ALinkThatCorosyncDoesNotHaveIsNone) {
+  EXPECT_EQ(reader_.link({id(2), 5}), std::nullopt);
+  EXPECT_EQ(reader_.link({id(9), 0}), std::nullopt);
+}
+
+TEST_F(StatisticsReaderTest, ALatencyIsUnknownBeforeItsFirstSample) {
+  const std::string link = "stats.knet.node2.link0.";
+  set({{link + "down_count", std::uint32_t{1}},
+       {link + "up_count", std::uint32_t{0}},
+       {link + "latency_samples", std::uint32_t{0}},
+       {link + "latency_ave", std::uint32_t{0}},
+       {link + "latency_max", std::uint32_t{0}}});
+  const auto read = reader_.link({id(2), 0});
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->latency, std::nullopt);
+  EXPECT_EQ(read->latency_max, std::nullopt);
+}
+
+// ---- Totem --------------------------------------------------------------------------------------
+
+TEST_F(StatisticsReaderTest, TotemHasAllItsFields) {
+  set({{"stats.srp.orf_token_tx", std::uint64_t{1}},
+       {"stats.srp.orf_token_rx", std::uint64_t{2}},
+       {"stats.srp.mcast_tx", std::uint64_t{3}},
+       {"stats.srp.mcast_rx", std::uint64_t{4}},
+       {"stats.srp.memb_join_tx", std::uint64_t{5}},
+       {"stats.srp.memb_join_rx", std::uint64_t{6}},
+       {"stats.srp.memb_merge_detect_tx", std::uint64_t{7}},
+       {"stats.srp.memb_merge_detect_rx", std::uint64_t{8}},
+       {"stats.srp.memb_commit_token_tx", std::uint64_t{9}},
+       {"stats.srp.memb_commit_token_rx", std::uint64_t{10}},
+       {"stats.srp.token_hold_cancel_tx", std::uint64_t{11}},
+       {"stats.srp.token_hold_cancel_rx", std::uint64_t{12}},
+       {"stats.srp.operational_entered", std::uint64_t{13}},
+       {"stats.srp.operational_token_lost", std::uint64_t{14}},
+       {"stats.srp.gather_entered", std::uint64_t{15}},
+       {"stats.srp.gather_token_lost", std::uint64_t{16}},
+       {"stats.srp.commit_entered", std::uint64_t{17}},
+       {"stats.srp.commit_token_lost", std::uint64_t{18}},
+       {"stats.srp.recovery_entered", std::uint64_t{19}},
+       {"stats.srp.recovery_token_lost", std::uint64_t{20}},
+       {"stats.srp.mcast_retx", std::uint64_t{21}},
+       {"stats.srp.consensus_timeouts", std::uint64_t{22}},
+       {"stats.srp.rx_msg_dropped", std::uint64_t{23}},
+       {"stats.srp.mtt_rx_token", std::uint32_t{24}},
+       {"stats.srp.avg_token_workload", std::uint32_t{25}},
+       {"stats.srp.avg_backlog_calc", std::uint32_t{26}},
+       {"stats.srp.firewall_enabled_or_nic_failure", std::uint8_t{1}},
+       {"stats.ipcs.global.active", std::uint64_t{27}},
+       {"stats.ipcs.global.closed", std::uint64_t{28}},
+       {"stats.schedmiss.0.timestamp", std::uint64_t{1'700'000'000'123}},
+       {"stats.schedmiss.0.delay", 2500.5F},
+       {"stats.schedmiss.1.timestamp", std::uint64_t{1'600'000'000'000}},
+       {"stats.schedmiss.1.delay", 1.0F}});
+  const Totem expected{
+      .transmitted = {{TotemMessage::token, 1},
+                      {TotemMessage::multicast, 3},
+                      {TotemMessage::join, 5},
+                      {TotemMessage::merge_detect, 7},
+                      {TotemMessage::commit_token, 9},
+                      {TotemMessage::token_hold_cancel, 11}},
+      .received = {{TotemMessage::token, 2},
+                   {TotemMessage::multicast, 4},
+                   {TotemMessage::join, 6},
+                   {TotemMessage::merge_detect, 8},
+                   {TotemMessage::commit_token, 10},
+                   {TotemMessage::token_hold_cancel, 12}},
+      .entered = {{TotemPhase::operational, 13},
+                  {TotemPhase::gather, 15},
+                  {TotemPhase::commit, 17},
+                  {TotemPhase::recovery, 19}},
+      .token_losses = {{TotemPhase::operational, 14},
+                       {TotemPhase::gather, 16},
+                       {TotemPhase::commit, 18},
+                       {TotemPhase::recovery, 20}},
+      .retransmits = 21,
+      .consensus_timeouts = 22,
+      .dropped_messages = 23,
+      .token_interval = 24ms,
+      .token_hold = 25ms,
+      .backlog_messages = 26,
+      .network_fault = true,
+      .last_pause = SchedulingPause{.at = SystemTime{1'700'000'000'123ms}, .lasted = 2500500us},
+      .ipc_connections = 27,
+      .ipc_closed = 28};
+  EXPECT_EQ(reader_.totem(), expected);
+}
+
+TEST_F(StatisticsReaderTest, WhatCorosyncDoesNotCountIsUnknown) {
+  set({});
+  EXPECT_EQ(reader_.totem(), Totem{});
+}
+
+TEST_F(StatisticsReaderTest, ANetworkWithoutFaultHasNone) {
+  set({{"stats.srp.firewall_enabled_or_nic_failure", std::uint8_t{0}}});
+  EXPECT_EQ(reader_.totem().network_fault, false);
+}
+
+TEST_F(StatisticsReaderTest, ReadsTheStatisticsMap) {
+  fake_corosync::change([](Cluster& cluster) {
+    cluster.cmap["stats.srp.mcast_retx"] = std::uint64_t{1};
+    cluster.statistics["stats.srp.mcast_retx"] = std::uint64_t{2};
+  });
+  EXPECT_EQ(reader_.totem().retransmits, 2U);
+}
+
+}  // namespace
+}  // namespace corosync_exporter

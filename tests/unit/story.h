@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happened to an exporter, told event by event, and the state that it leads to.
+//
+//   const ClusterState state = Story{}
+//                                  .connect()
+//                                  .node_list({.ring = ring(1, 8), .members = ids({1, 2, 3})})
+//                                  .verdict(true, ring(1, 8))
+//                                  .wait(5s)
+//                                  .state();
+//
+// Time moves by wait() alone. It begins at an arbitrary moment, the same for every story.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/cluster_state.h"
+
+namespace corosync_exporter {
+
+constexpr Moment beginning{.steady = SteadyTime{std::chrono::seconds{1000}},
+                           .system = SystemTime{std::chrono::seconds{1'700'000'000}}};
+
+constexpr NodeId id(std::uint32_t number) { return NodeId{number}; }
+
+inline std::vector<NodeId> ids(std::initializer_list<std::uint32_t> numbers) {
+  std::vector<NodeId> nodes;
+  for (const std::uint32_t number : numbers) {
+    nodes.push_back(NodeId{number});
+  }
+  return nodes;
+}
+
+constexpr RingId ring(std::uint32_t leader, std::uint64_t sequence) {
+  return {.leader = NodeId{leader}, .sequence = sequence};
+}
+
+// Corosync answered unless the error is one of those that the library makes up without it.
+inline Failure failure(std::string call, std::string error) {
+  const bool answered = error != "CS_ERR_LIBRARY" && error != "CS_ERR_TIMEOUT";
+  return {.call = std::move(call), .error = std::move(error), .detail = {}, .answered = answered};
+}
+
+class Story {
+ public:
+  explicit Story(ClusterState state = {}) : state_{std::move(state)} {}
+
+  Story& wait(Duration duration) {
+    now_.steady += duration;
+    now_.system += duration;
+    return *this;
+  }
+  Story& then(const Event& event) {
+    state_ = apply(std::move(state_), event, now_);
+    return *this;
+  }
+
+  Story& connect(bool has_provider = true) { return then(Connected{.has_provider = has_provider}); }
+  Story& disconnect() {
+    return then(Disconnected{.failure = failure("quorum_dispatch", "CS_ERR_LIBRARY")});
+  }
+  Story& node_list(const NodeListNotified& event) { return then(event); }
+  Story& verdict(bool quorate, RingId of) {
+    return then(QuorumNotified{.quorate = quorate, .ring = of});
+  }
+
+  [[nodiscard]] const ClusterState& state() const { return state_; }
+  [[nodiscard]] Moment now() const { return now_; }
+
+ private:
+  ClusterState state_;
+  Moment now_ = beginning;
+};
+
+}  // namespace corosync_exporter
