@@ -97,10 +97,12 @@ class TotemTest(health.HealthCase):
 
     def test_what_is_turned_off_is_not_shown_and_not_asked_for(self):
         no_links, no_totem = '--no-collector.links', '--no-collector.totem'
-        everything = self.start_polling_exporter(1)
-        without_links = self.start_polling_exporter(1, no_links)
-        without_totem = self.start_polling_exporter(1, no_totem)
-        neither = self.start_polling_exporter(1, no_links, no_totem)
+        # Seldom enough for the four of them to rest at the same time, now and then.
+        seldom = '--corosync.poll-interval=1s'
+        everything = self.start_connected_exporter(1, seldom)
+        without_links = self.start_connected_exporter(1, seldom, no_links)
+        without_totem = self.start_connected_exporter(1, seldom, no_totem)
+        neither = self.start_connected_exporter(1, seldom, no_links, no_totem)
         self.assert_health_agrees(everything)
 
         shown = [self.health_of(exporter.page(), health.LINK_FAMILIES) for exporter
@@ -149,7 +151,7 @@ class TotemTest(health.HealthCase):
             return calls if all(count[VOTEQUORUM] > 10 for count in calls) else None
         # Each reading asks votequorum for the own node and for each of the three.
         return [{service: count / (calls[VOTEQUORUM] / 4) for service, count in calls.items()}
-                for calls in wait_until(some_readings, 10, 'some readings')]
+                for calls in wait_until(some_readings, 30, 'some readings')]
 
     def _calls(self, exporters):
         def between_readings():
@@ -158,7 +160,7 @@ class TotemTest(health.HealthCase):
                   in self.lab.requests(1, exporter.pid).items()} for exporter in exporters]
                 for _ in range(2))
             return first if first == second else None
-        return wait_until(between_readings, 10, 'no exporter reads')
+        return wait_until(between_readings, 20, 'no exporter reads')
 
     def _in_flight(self, exporter):
         return self._in_flight_on(exporter.page())
