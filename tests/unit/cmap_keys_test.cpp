@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <ostream>
+#include <random>
 #include <string>
+#include <vector>
 
 namespace corosync_exporter {
 
@@ -76,6 +78,55 @@ INSTANTIATE_TEST_SUITE_P(Bad, FirstAddressTest,
                                            AddressCase{"r(0) ip(", {}},
                                            AddressCase{"r(0) ip(10.0.0.1", {}},
                                            AddressCase{" r(0) ip(10.0.0.1)", {}}));
+
+// ---- Anything at all ---------------------------------------------------------------------------
+
+// Keys and addresses that are nearly right, under the sanitizers: bytes of good ones exchanged,
+// left out, doubled. The seed is fixed, so that what fails fails again.
+TEST(CmapKeysFuzzTest, WhatIsTakenFromATextStandsInIt) {
+  constexpr unsigned int seed = 3127;
+  constexpr int rounds = 200'000;
+  const std::vector<std::string> good{"nodelist.node.12.ring0_addr",
+                                      "nodelist.node.4294967295.name", "nodelist.node.0.nodeid",
+                                      "r(0) ip(10.0.0.1) r(1) ip(fd00::1) "};
+  const std::string bytes = std::string{"nodelist.0123456789() r-+:ip"} + '\0' + '\xff';
+  std::mt19937 random{seed};
+  const auto below = [&](std::size_t limit) {
+    return std::uniform_int_distribution<std::size_t>{0, limit - 1}(random);
+  };
+  int parsed = 0;
+  for (int round = 0; round < rounds; ++round) {
+    std::string text = good[below(good.size())];
+    for (std::size_t changes = below(4); changes > 0 && !text.empty(); --changes) {
+      const std::size_t at = below(text.size());
+      switch (below(3)) {
+        case 0:
+          text[at] = bytes[below(bytes.size())];
+          break;
+        case 1:
+          text.erase(at, 1 + below(3));
+          break;
+        default:
+          text.insert(at, text, at, 1 + below(8));
+      }
+    }
+    SCOPED_TRACE(text);
+    if (const auto key = parse_nodelist_key(text)) {
+      ++parsed;
+      const std::string number{text, 14, text.size() - 14 - key->field.size() - 1};
+      ASSERT_TRUE(text.starts_with("nodelist.node."));
+      ASSERT_TRUE(text.ends_with("." + std::string{key->field}));
+      ASSERT_FALSE(key->field.empty());
+      ASSERT_EQ(std::stoull(number), key->position);
+    }
+    if (const auto address = first_address(text)) {
+      ++parsed;
+      ASSERT_TRUE(text.starts_with("r(0) ip(" + std::string{*address} + ")"));
+      ASSERT_FALSE(address->empty());
+    }
+  }
+  EXPECT_GT(parsed, rounds / 10);  // or the mutations have gone too far to show anything
+}
 
 }  // namespace
 }  // namespace corosync_exporter
