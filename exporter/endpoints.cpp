@@ -14,7 +14,7 @@ namespace {
 constexpr int service_unavailable = 503;
 constexpr const char* exposition_type = "text/plain; version=0.0.4; charset=utf-8";
 
-Response metrics(const Facts& facts, Page& page, bool with_process) {
+Response metrics(const Facts& facts, Page& page, ProcessText* process) {
   // The facts first, then the time: nothing on the page is younger than its moment.
   const auto state = facts.state.read();
   const auto waiting_since = facts.waiting_since();
@@ -22,8 +22,9 @@ Response metrics(const Facts& facts, Page& page, bool with_process) {
   const Self self{
       .call_in_flight = waiting_since ? std::optional{now - *waiting_since} : std::nullopt,
       .http_answers = facts.requests.answered()};
-  return {.content_type = exposition_type,
-          .body = page.text(state, now, self, with_process ? process_families() : Families{})};
+  return {
+      .content_type = exposition_type,
+      .body = page.text(state, now, self, process != nullptr ? process->at(now) : std::string{})};
 }
 
 Response ready(const Facts& facts) {
@@ -74,10 +75,11 @@ Response links(const std::string& telemetry_path) {
 
 std::vector<Route> endpoints(const Options& options, const Facts& facts,
                              std::shared_ptr<Page> page) {
+  const auto process = options.process ? std::make_shared<ProcessText>() : nullptr;
   return {
       {.path = options.telemetry_path,
        .handler = [&facts, page = std::move(page),
-                   with_process = options.process] { return metrics(facts, *page, with_process); }},
+                   process] { return metrics(facts, *page, process.get()); }},
       {.path = "/", .handler = [path = options.telemetry_path] { return links(path); }},
       {.path = "/-/healthy", .handler = [] { return Response{.body = "Healthy.\n"}; }},
       {.path = "/-/ready", .handler = [&facts] { return ready(facts); }},

@@ -41,7 +41,8 @@ class Calls {
   void make(std::string_view name, int descriptor, Call&& call) {
     if (const cs_error_t code = attempt(name, descriptor, std::forward<Call>(call));
         code != CS_OK) {
-      throw CorosyncError{name, code, errno};
+      // Only a call that connects leaves an errno that is about itself.
+      throw CorosyncError{name, code, descriptor < 0 ? errno : 0};
     }
   }
 

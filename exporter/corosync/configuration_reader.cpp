@@ -12,6 +12,11 @@ constexpr const char* nodelist_prefix = "nodelist.node.";
 
 std::string to_string(NodeId id) { return std::to_string(static_cast<std::uint32_t>(id)); }
 
+// An empty name is none: Prometheus would drop the label.
+std::optional<std::string> named(std::optional<std::string> name) {
+  return name && !name->empty() ? name : std::nullopt;
+}
+
 // nodelist.node.N.*, regrouped by what identifies a node.
 std::map<NodeId, NodeConfiguration> read_nodelist(CmapReader& cmap) {
   struct Entry {
@@ -30,7 +35,7 @@ std::map<NodeId, NodeConfiguration> read_nodelist(CmapReader& cmap) {
     if (parsed->field == "nodeid") {
       entry.id = cmap.number(key);
     } else if (parsed->field == "name") {
-      entry.name = cmap.text(key);
+      entry.name = named(cmap.text(key));
     } else if (parsed->field == "ring0_addr") {
       entry.address = cmap.text(key);
     } else if (parsed->field == "quorum_votes") {

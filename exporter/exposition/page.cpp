@@ -4,7 +4,6 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 namespace corosync_exporter {
@@ -24,7 +23,7 @@ std::string glance(const ClusterState& state, SteadyTime now, const Build& build
 Page::Page(const Build& build) : build_{serialize(build_families(build))} {}
 
 std::string Page::text(const std::shared_ptr<const ClusterState>& state, SteadyTime now,
-                       const Self& self, Families process) {
+                       const Self& self, const std::string& process) {
   std::shared_ptr<const std::string> lasting;
   Duration lost{};
   {
@@ -42,9 +41,7 @@ std::string Page::text(const std::shared_ptr<const ClusterState>& state, SteadyT
     lost_shown_ = std::max(lost_shown_, time_without_quorum(*state, now));
     lost = lost_shown_;
   }
-  Families moment = momentary_families(*state, now, lost, self);
-  std::ranges::move(process, std::back_inserter(moment));
-  return *lasting + serialize(moment);
+  return *lasting + serialize(momentary_families(*state, now, lost, self)) + process;
 }
 
 }  // namespace corosync_exporter

@@ -23,10 +23,10 @@ class Page {
  public:
   explicit Page(const Build& build);
 
-  // `now` is not before `state` was published. `self` and `process` (families about the process,
-  // possibly none) are of the moment.
+  // `now` is not before `state` was published. `self` and `process` (the process's families as
+  // text, possibly none) are of the moment.
   [[nodiscard]] std::string text(const std::shared_ptr<const ClusterState>& state, SteadyTime now,
-                                 const Self& self, Families process);
+                                 const Self& self, const std::string& process);
 
  private:
   // The lasting part, as text. Kept with the state it was rendered from, so that no other state can

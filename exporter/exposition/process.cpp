@@ -2,6 +2,7 @@
 #include "exposition/process.h"
 
 #include <dirent.h>
+#include <prometheus/text_serializer.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -157,6 +158,16 @@ std::vector<MetricFamily> process_families() {
   add(families, "process_virtual_memory_max_bytes",
       "Maximum amount of virtual memory available in bytes.", Gauge, soft_limit(RLIMIT_AS));
   return families;
+}
+
+std::string ProcessText::at(std::chrono::steady_clock::time_point now) {
+  constexpr std::chrono::milliseconds lifetime{100};
+  const std::lock_guard lock{mutex_};
+  if (!read_at_ || now - *read_at_ > lifetime) {
+    text_ = prometheus::TextSerializer{}.Serialize(process_families());
+    read_at_ = now;
+  }
+  return text_;
 }
 
 }  // namespace corosync_exporter

@@ -20,6 +20,7 @@
 #include <optional>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace corosync_exporter {
@@ -31,6 +32,9 @@ constexpr int defer_seconds = 3600;
 
 // What civetweb keeps saying need not be said more often.
 constexpr std::chrono::seconds between_warnings{10};
+
+// At the end, for what is being answered.
+constexpr std::chrono::milliseconds last_answers{20};
 
 constexpr int not_found = 404;
 constexpr int method_not_allowed = 405;
@@ -209,13 +213,13 @@ std::vector<int> sockets(SocketKind kind, const std::vector<std::uint16_t>& port
 }
 
 // civetweb's threads look up from a silent client every two seconds only, unless the client goes:
-// to them, all go now. What is being answered is answered to the end. Meanwhile a descriptor found
+// to them, all go now. Meanwhile a descriptor found
 // here may be closed and taken again, by another socket of a program that is about to end: no harm.
-void part_with_clients(const mg_context* context) {
+void part_with_clients(const mg_context* context, int how) {
   const auto ports = ports_of(context);
   for (const SocketKind kind : {SocketKind::listener, SocketKind::connection}) {
     for (const int descriptor : sockets(kind, ports)) {
-      ::shutdown(descriptor, SHUT_RD);
+      ::shutdown(descriptor, how);
     }
   }
 }
@@ -223,7 +227,11 @@ void part_with_clients(const mg_context* context) {
 struct StopServer {
   void operator()(mg_context* context) const noexcept {
     try {
-      part_with_clients(context);
+      part_with_clients(context, SHUT_RD);
+      std::this_thread::sleep_for(last_answers);
+      // Also those accepted while the others were looked for, and those who do not read their
+      // answer.
+      part_with_clients(context, SHUT_RDWR);
     } catch (const std::exception&) {
       // Out of memory or of descriptors: it stops all the same, only later.
     }

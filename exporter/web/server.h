@@ -66,7 +66,7 @@ class Server {
   Server(std::span<const ListenAddress> addresses, std::vector<Route> routes,
          RequestCounter& counter, const Logger& logger);
 
-  // Lets running handlers end, waits for no client, and is done in some 20 ms.
+  // Lets running handlers end, waits for no client, and is done in some 50 ms.
   ~Server();
 
   Server(const Server&) = delete;

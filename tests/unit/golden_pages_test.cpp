@@ -3,6 +3,7 @@
 // for git to show what changed.
 
 #include <gtest/gtest.h>
+#include <prometheus/text_serializer.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -296,7 +297,7 @@ Families process() {
 std::string page(const GoldenCase& row) {
   return Page{{.version = "1.2.3", .revision = "abc1234"}}.text(
       std::make_shared<const ClusterState>(row.story.state()), row.story.now().steady, row.self,
-      process());
+      prometheus::TextSerializer{}.Serialize(process()));
 }
 
 class GoldenPageTest : public ::testing::TestWithParam<GoldenCase> {

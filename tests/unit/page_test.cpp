@@ -33,8 +33,7 @@ ClusterState quorate() {
 
 TEST(PageTest, IsLastingMomentaryAndProcessInThisOrder) {
   Page page{{.version = "v", .revision = "r"}};
-  const Families process{
-      {"process_a", "Help.", prometheus::MetricType::Gauge, {prometheus::ClientMetric{}}}};
+  const std::string process = "# HELP process_a Help.\n# TYPE process_a gauge\nprocess_a 0\n";
   const PageText read =
       read_page(page.text(std::make_shared<const ClusterState>(), beginning.steady, {}, process));
   EXPECT_EQ(read.faults, std::vector<std::string>{});
