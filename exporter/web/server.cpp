@@ -291,8 +291,8 @@ void send(mg_connection* connection, const Response& response) {
   message += "\r\nContent-Type: " + response.content_type;
   message += "\r\nContent-Length: " + std::to_string(response.body.size());
   message += "\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n";
-  if (response.status == method_not_allowed) {
-    message += "Allow: GET, HEAD\r\n";
+  for (const auto& [name, value] : response.headers) {
+    message += name + ": " + value + "\r\n";
   }
   message += "\r\n";
   const char* method = mg_get_request_info(connection)->request_method;  // null: not understood
@@ -372,7 +372,9 @@ class Server::Core {
       return plain(connection, not_found);
     }
     if (method != "GET" && method != "HEAD") {
-      return plain(connection, method_not_allowed);
+      Response response = plain(connection, method_not_allowed);
+      response.headers = {{"Allow", "GET, HEAD"}};
+      return response;
     }
     try {
       return route->handler();
