@@ -88,13 +88,7 @@ void Readings::read_statistics(const Report& report) {
     report(TotemRead{.totem = std::move(totem)});
   }
   if (has_links_) {
-    LinkStatisticsRead reading;
-    for (const LinkId& id : links_) {
-      if (auto link = statistics.link(id)) {
-        reading.links.emplace(id, *std::move(link));
-      }
-    }
-    report(std::move(reading));
+    report(LinkStatisticsRead{.links = statistics.links(links_)});
   }
 }
 

@@ -7,6 +7,11 @@
 // Threads: the collector's; it waits for corosync. Errors: CorosyncError.
 #pragma once
 
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <span>
+
 #include "corosync/call.h"
 #include "corosync/cmap_reader.h"
 #include "model/cluster_state.h"
@@ -17,8 +22,11 @@ class StatisticsReader {
  public:
   explicit StatisticsReader(Calls& calls) : cmap_{calls, CMAP_MAP_STATS} {}
 
-  // Empty where corosync has none of that link.
-  [[nodiscard]] std::optional<LinkStatistics> link(LinkId id);
+  // Of those among `ids` that corosync has. Traffic is most of it by far and changes the least from
+  // reading to reading in what it means: it is read of 8 links at a time, in turn, so that a
+  // reading stays short however many there are. The others keep what was read of them last, and
+  // have none before their first turn.
+  [[nodiscard]] std::map<LinkId, LinkStatistics> links(std::span<const LinkId> ids);
 
   // Without what ConfigurationReader adds.
   [[nodiscard]] Totem totem();
@@ -26,10 +34,14 @@ class StatisticsReader {
   [[nodiscard]] int descriptor() const noexcept { return cmap_.descriptor(); }
 
  private:
+  [[nodiscard]] std::optional<LinkStatistics> link(LinkId id);
+  [[nodiscard]] std::map<Traffic, TrafficCounters> traffic(LinkId id);
   [[nodiscard]] std::optional<std::chrono::milliseconds> milliseconds(const std::string& key);
   [[nodiscard]] std::optional<SchedulingPause> last_pause();
 
   CmapReader cmap_;
+  std::map<LinkId, LinkStatistics> links_;  // as last read
+  std::size_t turn_ = 0;                    // the place in `ids` whose traffic is read next
 };
 
 }  // namespace corosync_exporter

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "corosync_test.h"
 #include "print_model.h"
@@ -24,6 +25,9 @@ class StatisticsReaderTest : public CorosyncTest {
   static void set(const std::map<std::string, fake_corosync::CmapValue>& statistics) {
     fake_corosync::change([&](Cluster& cluster) { cluster.statistics = statistics; });
   }
+
+  using Links = std::map<LinkId, LinkStatistics>;
+  Links read(const std::vector<LinkId>& ids) { return reader_.links(ids); }
 
   Calls calls_;
   StatisticsReader reader_{calls_};
@@ -58,12 +62,11 @@ TEST_F(StatisticsReaderTest, ALinkHasAllItsFields) {
   set(statistics);
   const LinkStatistics expected{
       .latency = 14us, .latency_max = 15us, .downs = 11, .ups = 12, .traffic = traffic};
-  EXPECT_EQ(reader_.link({id(2), 1}), expected);
+  EXPECT_EQ(read({{id(2), 1}}), (Links{{{id(2), 1}, expected}}));
 }
 
 TEST_F(StatisticsReaderTest, ALinkThatCorosyncDoesNotHaveIsNone) {
-  EXPECT_EQ(reader_.link({id(2), 5}), std::nullopt);
-  EXPECT_EQ(reader_.link({id(9), 0}), std::nullopt);
+  EXPECT_EQ(read({{id(2), 5}, {id(9), 0}}), Links{});
 }
 
 TEST_F(StatisticsReaderTest, ALatencyIsUnknownBeforeItsFirstSample) {
@@ -73,10 +76,79 @@ TEST_F(StatisticsReaderTest, ALatencyIsUnknownBeforeItsFirstSample) {
        {link + "latency_samples", std::uint32_t{0}},
        {link + "latency_ave", std::uint32_t{0}},
        {link + "latency_max", std::uint32_t{0}}});
-  const auto read = reader_.link({id(2), 0});
-  ASSERT_TRUE(read);
-  EXPECT_EQ(read->latency, std::nullopt);
-  EXPECT_EQ(read->latency_max, std::nullopt);
+  const LinkStatistics only = read({{id(2), 0}}).at({id(2), 0});
+  EXPECT_EQ(only.latency, std::nullopt);
+  EXPECT_EQ(only.latency_max, std::nullopt);
+}
+
+// Nodes 1 to `count`, whose link 0 has received `packets` packets of data.
+class StatisticsTurnsTest : public StatisticsReaderTest {
+ protected:
+  static std::vector<LinkId> links(std::uint32_t count) {
+    std::vector<LinkId> ids;
+    for (std::uint32_t node = 1; node <= count; ++node) {
+      ids.emplace_back(id(node), LinkNumber{0});
+    }
+    return ids;
+  }
+
+  static void set_packets(std::uint32_t count, std::uint64_t packets) {
+    std::map<std::string, fake_corosync::CmapValue> statistics;
+    for (std::uint32_t node = 1; node <= count; ++node) {
+      const std::string link = "stats.knet.node" + std::to_string(node) + ".link0.";
+      statistics[link + "down_count"] = packets;
+      statistics[link + "up_count"] = packets;
+      statistics[link + "rx_data_packets"] = packets;
+    }
+    set(statistics);
+  }
+
+  // By node; -1 where there is no traffic.
+  std::vector<std::int64_t> packets(const std::vector<LinkId>& ids) {
+    std::vector<std::int64_t> all;
+    for (const auto& [link, statistics] : read(ids)) {
+      const auto found = statistics.traffic.find(Traffic::data);
+      all.push_back(found == statistics.traffic.end()
+                        ? -1
+                        : static_cast<std::int64_t>(found->second.receive_packets));
+    }
+    return all;
+  }
+};
+
+TEST_F(StatisticsTurnsTest, EightLinksHaveTheirTrafficReadEachTime) {
+  for (const int packets_now : {1, 2, 3}) {
+    set_packets(8, static_cast<std::uint64_t>(packets_now));
+    EXPECT_EQ(packets(links(8)), std::vector<std::int64_t>(8, packets_now));
+  }
+}
+
+TEST_F(StatisticsTurnsTest, MoreLinksTakeTurnsAndKeepWhatWasReadLast) {
+  using Packets = std::vector<std::int64_t>;
+  set_packets(11, 1);
+  EXPECT_EQ(packets(links(11)), (Packets{1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1}));
+  set_packets(11, 2);
+  EXPECT_EQ(packets(links(11)), (Packets{2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2}));
+  set_packets(11, 3);
+  EXPECT_EQ(packets(links(11)), (Packets{3, 3, 2, 2, 2, 3, 3, 3, 3, 3, 3}));
+}
+
+TEST_F(StatisticsTurnsTest, WhatIsNotTrafficIsReadEachTime) {
+  set_packets(11, 1);
+  read(links(11));
+  set_packets(11, 2);
+  for (const auto& [link, statistics] : read(links(11))) {
+    EXPECT_EQ(statistics.downs, 2U);
+    EXPECT_EQ(statistics.ups, 2U);
+  }
+}
+
+TEST_F(StatisticsTurnsTest, ALinkThatWentHasLostItsTrafficWhenItComesBack) {
+  set_packets(11, 1);
+  read(links(11));
+  read(links(11));
+  read({});
+  EXPECT_EQ(packets(links(11)).back(), -1);
 }
 
 // ---- Totem --------------------------------------------------------------------------------------
