@@ -2,7 +2,8 @@
 # the code that reads files and runs programs, which is what its known vulnerabilities are in.
 #
 # Where there is no source it is the system's library. Debian's has no IPv6 (Debian 12), and no TLS that
-# works: made for OpenSSL 1.1, it says that it has TLS, and crashes at the first client.
+# works: made for OpenSSL 1.1, it says that it has TLS, and crashes at the first client. And it accepts
+# for itself, so that nothing limits the connections of an address.
 
 set(source ${COROSYNC_EXPORTER_CIVETWEB_SOURCE})
 if(NOT EXISTS ${source}/src/civetweb.c)
@@ -24,6 +25,8 @@ target_include_directories(civetweb SYSTEM PUBLIC ${source}/include)
 target_compile_definitions(civetweb PRIVATE
   OPENSSL_API_3_0 NO_SSL_DL USE_IPV6
   NO_FILES NO_CGI NO_CACHING)
+# It accepts through web/server.cpp, which refuses an address more than its share.
+target_compile_definitions(civetweb PRIVATE accept=corosync_exporter_accept)
 target_compile_options(civetweb PRIVATE -w $<$<CONFIG:Debug>:-O1>)
 set_target_properties(civetweb PROPERTIES C_VISIBILITY_PRESET hidden)
 target_link_libraries(civetweb PRIVATE OpenSSL::SSL OpenSSL::Crypto Threads::Threads)

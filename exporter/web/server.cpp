@@ -2,7 +2,6 @@
 #include "web/server.h"
 
 #include <civetweb.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -23,6 +22,8 @@
 #include <thread>
 #include <utility>
 
+#include "web/gate.h"
+
 namespace corosync_exporter {
 namespace {
 
@@ -38,129 +39,22 @@ constexpr std::chrono::milliseconds last_answers{20};
 
 constexpr int not_found = 404;
 constexpr int method_not_allowed = 405;
+constexpr int too_many_requests = 429;
 constexpr int internal_error = 500;
 
-[[noreturn]] void refuse(const ListenAddress& address, const std::string& reason) {
-  throw CannotListen("cannot listen on " + to_string(address) + ": " + reason);
-}
-
-std::string system_error(int number) { return std::system_category().message(number); }
-
-// One address as the kernel takes it.
-struct Endpoint {
-  ListenAddress asked;
-  sockaddr_storage address{};
-  socklen_t length = 0;
-  bool both_families = false;  // IPv4 too, on an IPv6 socket
-
-  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
-};
-
-class Descriptor {
- public:
-  explicit Descriptor(int raw) : raw_(raw) {}
-  ~Descriptor() {
-    if (raw_ >= 0) {
-      ::close(raw_);
-    }
-  }
-  Descriptor(Descriptor&& other) noexcept : raw_(std::exchange(other.raw_, -1)) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  Descriptor& operator=(Descriptor&&) = delete;
-
-  [[nodiscard]] int get() const { return raw_; }
-
- private:
-  int raw_;
-};
-
-Descriptor open_socket(int family) {
-  return Descriptor{::socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP)};
-}
+// A thread serves one connection: so many clients may dawdle before others have to wait. An address
+// has a quarter of them at most.
+constexpr const char* threads = "64";
+constexpr int connections_of_one_address = 16;
 
 bool civetweb_has_ipv6() { return mg_check_feature(MG_FEATURES_IPV6) != 0; }
-
-bool kernel_has_ipv6() { return open_socket(AF_INET6).get() >= 0; }
-
-// A name stands for its first IPv4 address, or else for its first one.
-Endpoint resolve(const ListenAddress& asked) {
-  const bool both_families = asked.host.empty() && civetweb_has_ipv6() && kernel_has_ipv6();
-  addrinfo hints{};
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  hints.ai_socktype = SOCK_STREAM;
-  if (asked.host.empty()) {
-    hints.ai_family = both_families ? AF_INET6 : AF_INET;
-  }
-  addrinfo* raw = nullptr;
-  const int failed = getaddrinfo(asked.host.empty() ? nullptr : asked.host.c_str(),
-                                 std::to_string(asked.port).c_str(), &hints, &raw);
-  if (failed != 0) {
-    refuse(asked, failed == EAI_SYSTEM ? system_error(errno) : gai_strerror(failed));
-  }
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> found{raw, freeaddrinfo};
-  const addrinfo* chosen = found.get();
-  while (chosen != nullptr && chosen->ai_family != AF_INET) {
-    chosen = chosen->ai_next;
-  }
-  if (chosen == nullptr) {
-    chosen = found.get();
-  }
-  if (chosen->ai_family == AF_INET6 && !civetweb_has_ipv6()) {
-    refuse(asked, "the HTTP library of this build has no IPv6");
-  }
-  Endpoint endpoint{.asked = asked, .length = chosen->ai_addrlen, .both_families = both_families};
-  std::memcpy(&endpoint.address, chosen->ai_addr, chosen->ai_addrlen);
-  return endpoint;
-}
-
-std::vector<Endpoint> resolve_all(std::span<const ListenAddress> addresses) {
-  std::vector<Endpoint> endpoints;
-  std::ranges::transform(addresses, std::back_inserter(endpoints), resolve);
-  return endpoints;
-}
-
-// The endpoint in civetweb's spelling.
-std::string port_option(const Endpoint& endpoint) {
-  const std::string port = std::to_string(endpoint.asked.port);
-  if (endpoint.both_families) {
-    return "+" + port;
-  }
-  std::array<char, NI_MAXHOST> host{};
-  const int failed = getnameinfo(endpoint.get(), endpoint.length, host.data(), host.size(), nullptr,
-                                 0, NI_NUMERICHOST);
-  if (failed != 0) {
-    refuse(endpoint.asked, gai_strerror(failed));
-  }
-  return to_string(ListenAddress{.host = host.data(), .port = endpoint.asked.port});
-}
 
 std::string port_options(const std::vector<Endpoint>& endpoints) {
   std::string options;
   for (const Endpoint& endpoint : endpoints) {
-    options += (options.empty() ? "" : ",") + port_option(endpoint);
+    options += (options.empty() ? "" : ",") + numeric(endpoint);
   }
   return options;
-}
-
-// civetweb says why it cannot listen only in a log text: do as it did, and throw what the kernel
-// says.
-void try_to_listen(const std::vector<Endpoint>& endpoints) {
-  std::vector<Descriptor> kept;  // for an address that is asked for twice
-  for (const Endpoint& endpoint : endpoints) {
-    kept.push_back(open_socket(endpoint.address.ss_family));
-    const int descriptor = kept.back().get();
-    const int on = 1;
-    const int ipv6_only = endpoint.both_families ? 0 : 1;
-    const bool listens =
-        descriptor >= 0 && setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-        (endpoint.address.ss_family != AF_INET6 ||
-         setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &ipv6_only, sizeof(ipv6_only)) == 0) &&
-        bind(descriptor, endpoint.get(), endpoint.length) == 0 && listen(descriptor, 1) == 0;
-    if (!listens) {
-      refuse(endpoint.asked, system_error(errno));
-    }
-  }
 }
 
 std::vector<std::uint16_t> ports_of(const mg_context* context) {
@@ -275,18 +169,19 @@ std::string date() {
   return {text.data(), length};
 }
 
-Response plain(const mg_connection* connection, int status) {
-  return {
-      .status = status,
-      .body = std::to_string(status) + " " + mg_get_response_code_text(connection, status) + "\n"};
+Response plain(int status) {
+  return {.status = status,
+          .body = std::to_string(status) + " " + mg_get_response_code_text(nullptr, status) + "\n"};
 }
 
-void send(mg_connection* connection, const Response& response) {
+enum class Body { sent, omitted };
+
+std::string text_of(const Response& response, Body body) {
   std::string message;
-  constexpr std::size_t head_size = 512;  // more than enough
+  constexpr std::size_t head_size = 512;  // more than enough, mostly
   message.reserve(head_size + response.body.size());
   message += "HTTP/1.1 " + std::to_string(response.status) + " ";
-  message += mg_get_response_code_text(connection, response.status);
+  message += mg_get_response_code_text(nullptr, response.status);
   message += "\r\nDate: " + date();
   message += "\r\nContent-Type: " + response.content_type;
   message += "\r\nContent-Length: " + std::to_string(response.body.size());
@@ -295,13 +190,40 @@ void send(mg_connection* connection, const Response& response) {
     message += name + ": " + value + "\r\n";
   }
   message += "\r\n";
-  const char* method = mg_get_request_info(connection)->request_method;  // null: not understood
-  if (method == nullptr || std::string_view(method) != "HEAD") {
+  if (body == Body::sent) {
     message += response.body;
   }
+  return message;
+}
+
+void send(mg_connection* connection, const Response& response) {
+  const char* method = mg_get_request_info(connection)->request_method;  // null: not understood
+  const bool is_head = method != nullptr && std::string_view(method) == "HEAD";
+  const std::string message = text_of(response, is_head ? Body::omitted : Body::sent);
   // One write: the client never waits for the rest. A client that has gone needs no answer.
   mg_write(connection, message.data(), message.size());
 }
+
+// What keeps happening need not be said each time.
+class Seldom {
+ public:
+  [[nodiscard]] bool is_due() {
+    const auto now = std::chrono::steady_clock::now();
+    const std::lock_guard lock{mutex_};
+    if (now < next_) {
+      return false;
+    }
+    next_ = now + between_warnings;
+    return true;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::chrono::steady_clock::time_point next_;
+};
+
+// civetweb's accepting thread has no other place for it: its accept() gets no context.
+thread_local Gate* gate_of_this_thread = nullptr;
 
 }  // namespace
 
@@ -320,12 +242,18 @@ class Server::Core {
  public:
   Core(std::span<const ListenAddress> addresses, std::vector<Route> routes, RequestCounter& counter,
        const Logger& logger)
-      : routes_(std::move(routes)), counter_(counter), logger_(logger) {
-    const std::vector<Endpoint> endpoints = resolve_all(addresses);
+      : routes_(std::move(routes)),
+        counter_(counter),
+        logger_(logger),
+        gate_(connections_of_one_address,
+              {.refused = [this](int descriptor,
+                                 const std::string& address) { refuse(descriptor, address); },
+               .exhausted = [this](int error) { exhausted(error); }}) {
+    const std::vector<Endpoint> endpoints = resolve_all(addresses, civetweb_has_ipv6());
     context_ = start(port_options(endpoints));
     const auto messages = end_of_start();
     if (!context_) {
-      try_to_listen(endpoints);
+      try_to_listen(endpoints);  // civetweb says why it cannot only in a log text
       throw CannotListen("cannot serve HTTP: " + (messages.empty() ? "" : messages.front()));
     }
     for (const std::string& message : messages) {
@@ -341,19 +269,18 @@ class Server::Core {
  private:
   ContextPtr start(const std::string& ports) {
     mg_callbacks callbacks{};
+    callbacks.init_thread = on_thread;
     callbacks.begin_request = on_request;
     callbacks.http_error = on_error;
     callbacks.log_message = on_message;
-    std::array options{
-        // A thread serves one connection: so many clients may dawdle before others have to wait.
-        "num_threads", "64", "request_timeout_ms", "2000", "max_request_size", "8192",
-        "listen_backlog", "4096", "listening_ports", ports.c_str(), "tcp_nodelay", "1",
-        "enable_keep_alive", "no",
-        // Or /metrics%00x would read as /metrics.
-        "decode_url", "no",
-        // Or http://host:port/metrics would get no answer.
-        "enable_auth_domain_check", "no", "access_control_allow_origin", "",
-        "enable_directory_listing", "no", static_cast<const char*>(nullptr)};
+    std::array options{"num_threads", threads, "request_timeout_ms", "2000", "max_request_size",
+                       "8192", "listen_backlog", "4096", "listening_ports", ports.c_str(),
+                       "tcp_nodelay", "1", "enable_keep_alive", "no",
+                       // Or /metrics%00x would read as /metrics.
+                       "decode_url", "no",
+                       // Or http://host:port/metrics would get no answer.
+                       "enable_auth_domain_check", "no", "access_control_allow_origin", "",
+                       "enable_directory_listing", "no", static_cast<const char*>(nullptr)};
     const SignalsBlocked blocked;
     return ContextPtr{mg_start(&callbacks, this, options.data())};
   }
@@ -369,10 +296,10 @@ class Server::Core {
     const std::string_view method = request.request_method;
     const auto route = std::ranges::find(routes_, request.local_uri_raw, &Route::path);
     if (route == routes_.end()) {
-      return plain(connection, not_found);
+      return plain(not_found);
     }
     if (method != "GET" && method != "HEAD") {
-      Response response = plain(connection, method_not_allowed);
+      Response response = plain(method_not_allowed);
       response.headers = {{"Allow", "GET, HEAD"}};
       return response;
     }
@@ -380,7 +307,24 @@ class Server::Core {
       return route->handler();
     } catch (const std::exception& error) {
       logger_.error("cannot answer", {{"path", route->path}, {"error", error.what()}});
-      return plain(connection, internal_error);
+      return plain(internal_error);
+    }
+  }
+
+  void refuse(int descriptor, const std::string& address) {
+    counter_.count(too_many_requests);
+    if (refusals_.is_due()) {
+      logger_.warn("too many connections of one address",
+                   {{"address", address}, {"limit", connections_of_one_address}});
+    }
+    const std::string message = text_of(plain(too_many_requests), Body::sent);
+    ::send(descriptor, message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+
+  void exhausted(int error) {
+    if (exhaustions_.is_due()) {
+      logger_.error("cannot accept connections",
+                    {{"reason", std::system_category().message(error)}});
     }
   }
 
@@ -390,8 +334,7 @@ class Server::Core {
       start_messages_.emplace_back(message);
     } else if (of_client) {
       logger_.debug("HTTP client", {{"message", message}});
-    } else if (const auto now = std::chrono::steady_clock::now(); now >= next_warning_) {
-      next_warning_ = now + between_warnings;
+    } else if (messages_.is_due()) {
       logger_.warn("HTTP server", {{"message", message}});
     }
   }
@@ -400,6 +343,14 @@ class Server::Core {
 
   static Core& of(const mg_connection* connection) {
     return *static_cast<Core*>(mg_get_user_data(mg_get_context(connection)));
+  }
+
+  static void* on_thread(const mg_context* context, int type) noexcept {
+    constexpr int accepting = 0;
+    if (type == accepting) {
+      gate_of_this_thread = &static_cast<Core*>(mg_get_user_data(context))->gate_;
+    }
+    return nullptr;
   }
 
   static int on_request(mg_connection* connection) noexcept {
@@ -421,7 +372,7 @@ class Server::Core {
   static int on_error(mg_connection* connection, int status, const char* /*message*/) noexcept {
     try {
       of(connection).counter_.count(status);
-      send(connection, plain(connection, status));
+      send(connection, plain(status));
     } catch (...) {
       // As above.
     }
@@ -445,7 +396,10 @@ class Server::Core {
   std::mutex mutex_;
   bool serves_ = false;
   std::vector<std::string> start_messages_;
-  std::chrono::steady_clock::time_point next_warning_;
+  Seldom messages_;
+  Seldom refusals_;
+  Seldom exhaustions_;
+  Gate gate_;
 
   ContextPtr context_;  // last, so that its threads end first
 };
@@ -468,3 +422,10 @@ Server::~Server() = default;
 std::vector<std::uint16_t> Server::ports() const { return core_->ports(); }
 
 }  // namespace corosync_exporter
+
+// What the civetweb that is built with the program calls in place of accept(2), see civetweb.cmake.
+extern "C" int corosync_exporter_accept(int listener, sockaddr* address, socklen_t* length) {
+  auto* gate = corosync_exporter::gate_of_this_thread;
+  return gate != nullptr ? gate->accept(listener, address, length)
+                         : ::accept(listener, address, length);
+}

@@ -13,12 +13,12 @@
 #include <memory>
 #include <mutex>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "log.h"
+#include "web/endpoint.h"
 #include "web/listen_address.h"
 
 struct mg_connection;
@@ -52,13 +52,6 @@ class RequestCounter {
  private:
   mutable std::mutex mutex_;
   std::map<int, std::uint64_t> answered_{{200, 0}};
-};
-
-// An address cannot be had: it is taken, forbidden, foreign or unknown. The message names it and
-// says why.
-class CannotListen : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
 };
 
 class Server {

@@ -30,6 +30,11 @@ int answer(mg_connection* connection) noexcept {
 
 }  // namespace
 
+// The program's own library accepts through it, see exporter/web/civetweb.cmake.
+extern "C" int corosync_exporter_accept(int listener, sockaddr* address, socklen_t* length) {
+  return accept(listener, address, length);
+}
+
 int main(int argc, char** argv) {
   if (argc != 3) {
     std::fputs("Usage: static_answer ADDRESS:PORT FILE\n", stderr);
