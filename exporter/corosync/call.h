@@ -53,11 +53,20 @@ class Calls {
 
   // Shuts the waiting call's connection down: it returns CS_ERR_LIBRARY within 2 s (libqb polls at
   // that interval, QB_IPC_MAX_WAIT_MS), and the connection is of no more use.
-  void cancel() {
+  //
+  // `judged`: the call that is meant; another one that waits by now is left alone.
+  void cancel(const Waiting& judged) {
     const std::lock_guard lock{mutex_};
-    if (waiting_ && descriptor_ >= 0) {
+    if (waiting_ && waiting_->since == judged.since && descriptor_ >= 0) {
       shutdown(descriptor_, SHUT_RDWR);
+      cancelled_ = true;
     }
+  }
+
+  // Whether a call was cancelled since this was last asked.
+  [[nodiscard]] bool was_cancelled() {
+    const std::lock_guard lock{mutex_};
+    return std::exchange(cancelled_, false);
   }
 
  private:
@@ -86,6 +95,7 @@ class Calls {
   mutable std::mutex mutex_;  // also keeps `descriptor_` from being closed while cancel() uses it
   std::optional<Waiting> waiting_;
   int descriptor_ = -1;
+  bool cancelled_ = false;
 };
 
 }  // namespace corosync_exporter

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "corosync/cfg_reader.h"
 
+#include <string_view>
 #include <utility>
 
 namespace corosync_exporter {
@@ -29,12 +30,17 @@ NodeId CfgReader::local_node() {
   return NodeId{id};
 }
 
-Reachability CfgReader::reachability(NodeId id) {
+std::optional<Reachability> CfgReader::reachability(NodeId id) {
   corosync_cfg_node_status_v1 status{};
-  calls_.make("corosync_cfg_node_status_get", descriptor(), [&] {
+  constexpr std::string_view call = "corosync_cfg_node_status_get";
+  const cs_error_t code = calls_.attempt(call, descriptor(), [&] {
     return corosync_cfg_node_status_get(connection_.handle(), static_cast<std::uint32_t>(id),
                                         CFG_NODE_STATUS_V1, &status);
   });
+  if (code == CS_ERR_FAILED_OPERATION) {  // what knet's "no such node" becomes (totemknet.c)
+    return std::nullopt;
+  }
+  check(code, call);
   Reachability reachability{.reachable = status.reachable != 0};
   for (LinkNumber number = 0; const auto& link : status.link_status) {
     if (link.dst_ipaddr[0] != '\0') {  // or there is no such link to the node (totemknet.c)

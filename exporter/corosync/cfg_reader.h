@@ -6,6 +6,8 @@
 
 #include <corosync/cfg.h>
 
+#include <optional>
+
 #include "corosync/call.h"
 #include "corosync/handle.h"
 #include "model/cluster_state.h"
@@ -19,8 +21,8 @@ class CfgReader {
   [[nodiscard]] NodeId local_node();
 
   // REQUIRES: knet, and a node of the configuration: about another one corosync complains in its
-  // log.
-  [[nodiscard]] Reachability reachability(NodeId id);
+  // log. Empty where knet does not know it: without an address, or taken out a moment ago.
+  [[nodiscard]] std::optional<Reachability> reachability(NodeId id);
 
   [[nodiscard]] int descriptor() const noexcept { return connection_.descriptor(); }
 

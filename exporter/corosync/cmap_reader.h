@@ -3,8 +3,8 @@
 // the statistics.
 //
 // Values are read into a buffer larger than any of them, in one call. cmap_get_string would first
-// ask for the length without one, which on the statistics map kills corosync (3.1.7, exec/stats.c);
-// and a buffer that is too small overflows its heap there.
+// ask for the length without one, which for some keys of the statistics map kills corosync (3.1.7,
+// exec/stats.c); and a buffer that is too small overflows its heap there.
 //
 // Threads: the collector's; every function waits for corosync.
 // Errors: CorosyncError. A key that does not exist, or is of another type, is an empty optional.

@@ -20,7 +20,9 @@ Collector::Collector(unsigned int track, Groups groups, std::function<void()> ri
 
 Collector::~Collector() {
   order([](Work& work) { work.stop = true; });
-  cancel();
+  if (const auto call = waiting()) {
+    cancel(*call);
+  }
 }
 
 template <class Change>
@@ -155,8 +157,8 @@ void Collector::read_now(const Request& request) {
   });
   {
     const std::lock_guard lock{mutex_};
-    outbox_.emplace_back(
-        Done{.statistics = request.statistics, .took = current_moment().steady - begin});
+    outbox_.emplace_back(Done{.statistics = request.statistics && !request.syncing,
+                              .took = current_moment().steady - begin});
     working_ = false;  // together, so that whoever takes this report knows that it was the last
   }
   ring_();

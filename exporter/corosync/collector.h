@@ -61,7 +61,7 @@ class Collector {
 
   // The call under way, and how to give it up: it fails within 2 s, if it can be given up at all.
   [[nodiscard]] std::optional<Calls::Waiting> waiting() const { return calls_.waiting(); }
-  void cancel() { calls_.cancel(); }
+  void cancel(const Calls::Waiting& judged) { calls_.cancel(judged); }
 
   // Finishes what was asked for, `subscription`'s polite end last, and gives dead connections the
   // rest of `patience` for theirs (Drain). False if that takes longer: corosync hangs.

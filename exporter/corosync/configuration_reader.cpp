@@ -77,11 +77,14 @@ ConfigurationRead ConfigurationReader::cluster(const std::vector<NodeId>& nodes)
   while (cmap_.has_changed() || !nodelist_) {
     nodelist_ = read_nodelist(cmap_);
   }
+  if (!info_) {
+    // corosync.conf(5): without a transport it is knet, since 3.0.
+    info_ = {.cluster_name = cmap_.text("totem.cluster_name").value_or(""),
+             .transport = cmap_.text("totem.transport").value_or("knet"),
+             .provider = cmap_.text("quorum.provider").value_or("")};
+  }
   ConfigurationRead reading{
-      // corosync.conf(5): without a transport it is knet, since 3.0.
-      .info = {.cluster_name = cmap_.text("totem.cluster_name").value_or(""),
-               .transport = cmap_.text("totem.transport").value_or("knet"),
-               .provider = cmap_.text("quorum.provider").value_or("")},
+      .info = *info_,
       .waiting_for_all = cmap_.number("runtime.votequorum.wait_for_all_status") == 1U,
       .nodes = *nodelist_};
   for (const NodeId id : nodes) {

@@ -28,6 +28,8 @@ class ConfigurationReader {
 
  private:
   CmapReader cmap_;
+  // Cannot change while corosync runs, though a reload drops the keys of lines that are gone.
+  std::optional<ClusterInfo> info_;
   // Read again only when corosync says that it changed: each of its keys costs a call.
   std::optional<std::map<NodeId, NodeConfiguration>> nodelist_;
 };

@@ -8,18 +8,24 @@
 namespace corosync_exporter {
 
 void Readings::read(const Request& request, const Report& report) {
-  if (request.has_provider) {
-    read_source(Source::votequorum, report,
-                [&] { report(connected(votequorum_).votes(request.voters)); });
+  cut_short_ = false;
+  if (request.has_provider && try_source(Source::votequorum, report, [&] {
+        report(connected(votequorum_).votes(request.voters));
+      })) {
+    report(SourceRead{Source::votequorum});
   }
   if (request.syncing) {
     return;
   }
-  read_source(Source::cmap, report, [&] { read_cmap(request, report); });
-  read_source(Source::cfg, report, [&] { read_cfg(report); });
-  const bool wanted = request.statistics && (groups_.totem || has_links_);
-  if (wanted && configuration_) {  // else cmap has failed already
-    read_source(Source::cmap, report, [&] { read_statistics(report); });
+  bool cmap = try_source(Source::cmap, report, [&] { read_cmap(request, report); });
+  if (try_source(Source::cfg, report, [&] { read_cfg(report); })) {
+    report(SourceRead{Source::cfg});
+  }
+  if (cmap && request.statistics && (groups_.totem || has_links_)) {
+    cmap = try_source(Source::cmap, report, [&] { read_statistics(report); });
+  }
+  if (cmap) {
+    report(SourceRead{Source::cmap});
   }
 }
 
@@ -31,19 +37,24 @@ void Readings::disconnect() {
 }
 
 template <class Read>
-void Readings::read_source(Source source, const Report& report, Read read) {
-  if (const auto found = not_before_.find(source);
-      found != not_before_.end() && current_moment().steady < found->second) {
-    return;
+bool Readings::try_source(Source source, const Report& report, Read read) {
+  const auto found = not_before_.find(source);
+  const bool refused = found != not_before_.end() && current_moment().steady < found->second;
+  if (cut_short_ || refused) {
+    return false;
   }
   try {
     read();
+    return true;
   } catch (const CorosyncError& error) {
     give_up(source);
+    // Who cut this call short would have to do the same to the next one.
+    cut_short_ = calls_.was_cancelled();
     if (error.is_refusal()) {
       not_before_[source] = current_moment().steady + refused_retry_;
     }
     report(ReadingFailed{.source = source, .failure = error.failure()});
+    return false;
   }
 }
 
@@ -63,21 +74,23 @@ void Readings::read_cfg(const Report& report) {
   CfgReader& cfg = connected(cfg_);
   const NodeId self = cfg.local_node();
   report(LocalNodeRead{.id = self});
-  links_.clear();
-  if (!has_links_) {
-    return;
-  }
-  ReachabilityRead reading;
-  for (const NodeId id : configured_) {
-    if (id == self) {
-      continue;
+  std::vector<LinkId> links;
+  if (has_links_) {
+    ReachabilityRead reading;
+    for (const NodeId id : configured_) {
+      if (id == self) {
+        continue;
+      }
+      if (const auto reachability = cfg.reachability(id)) {
+        for (const auto& [number, link] : reachability->links) {
+          links.emplace_back(id, number);
+        }
+        reading.nodes.emplace(id, *reachability);
+      }
     }
-    const auto node = reading.nodes.emplace(id, cfg.reachability(id)).first;
-    for (const auto& [number, link] : node->second.links) {
-      links_.emplace_back(id, number);
-    }
+    report(reading);
   }
-  report(reading);
+  links_ = std::move(links);
 }
 
 void Readings::read_statistics(const Report& report) {
@@ -103,7 +116,6 @@ void Readings::give_up(Source source) {
       break;
     case Source::cfg:
       drain(cfg_);
-      links_.clear();
       break;
   }
 }

@@ -51,16 +51,17 @@ class Readings {
            std::chrono::milliseconds refused_retry = std::chrono::seconds{10})
       : calls_{calls}, drain_{drain}, groups_{groups}, refused_retry_{refused_retry} {}
 
-  // Reads every source that may be asked and reports each part as soon as it is read, or
-  // ReadingFailed.
+  // Reads every source that may be asked and reports each part as soon as it is read, then
+  // SourceRead or ReadingFailed. A call that is cancelled ends it.
   void read(const Request& request, const Report& report);
 
   // Gives up all connections; the next reading makes new ones.
   void disconnect();
 
  private:
+  // Whether it was read.
   template <class Read>
-  void read_source(Source source, const Report& report, Read read);
+  [[nodiscard]] bool try_source(Source source, const Report& report, Read read);
   void read_cmap(const Request& request, const Report& report);
   void read_cfg(const Report& report);
   void read_statistics(const Report& report);
@@ -75,6 +76,7 @@ class Readings {
   const Groups groups_;
   const std::chrono::milliseconds refused_retry_;
   std::map<Source, SteadyTime> not_before_;
+  bool cut_short_ = false;  // the reading under way
   std::unique_ptr<VotequorumReader> votequorum_;
   std::unique_ptr<ConfigurationReader> configuration_;
   std::unique_ptr<StatisticsReader> statistics_;

@@ -32,8 +32,8 @@ constexpr std::array<std::pair<TotemPhase, std::string_view>, 4> phases{{
     {TotemPhase::recovery, "recovery"},
 }};
 
-// Of each, six counters by four kinds: 24 calls.
-constexpr std::size_t traffic_readings = 8;
+// So few that all of their traffic is read each time.
+constexpr std::size_t few_links = 8;
 
 std::string link_prefix(LinkId id) {
   return "stats.knet.node" + std::to_string(static_cast<std::uint32_t>(id.first)) + ".link" +
@@ -57,15 +57,12 @@ std::map<LinkId, LinkStatistics> StatisticsReader::links(std::span<const LinkId>
     if (!link) {
       continue;
     }
-    const std::size_t wait = (place + ids.size() - turn_ % ids.size()) % ids.size();
-    if (wait < traffic_readings) {
-      link->traffic = traffic(id);
-    } else if (const auto last = links_.find(id); last != links_.end()) {
-      link->traffic = last->second.traffic;
-    }
+    const auto last = links_.find(id);
+    const bool has_turn = ids.size() <= few_links || (place % 2 == 0) == even_turn_;
+    link->traffic = has_turn || last == links_.end() ? traffic(id) : last->second.traffic;
     links.emplace(id, *std::move(link));
   }
-  turn_ = ids.empty() ? 0 : (turn_ + traffic_readings) % ids.size();
+  even_turn_ = !even_turn_;
   links_ = std::move(links);
   return links_;
 }
@@ -80,7 +77,10 @@ std::optional<LinkStatistics> StatisticsReader::link(LinkId id) {
   LinkStatistics link{.downs = *downs, .ups = *ups};
   // Before the first sample the minimum is 2^32-1 and the rest 0.
   if (cmap_.number(prefix + "latency_samples").value_or(0) > 0) {
-    link.latency = std::chrono::microseconds{cmap_.number(prefix + "latency_ave").value_or(0)};
+    // Without pongs the mean stays what it was last, for ever.
+    if (cmap_.number(prefix + "connected").value_or(0) != 0) {
+      link.latency = std::chrono::microseconds{cmap_.number(prefix + "latency_ave").value_or(0)};
+    }
     link.latency_max = std::chrono::microseconds{cmap_.number(prefix + "latency_max").value_or(0)};
   }
   return link;

@@ -7,7 +7,6 @@
 // Threads: the collector's; it waits for corosync. Errors: CorosyncError.
 #pragma once
 
-#include <cstddef>
 #include <map>
 #include <optional>
 #include <span>
@@ -22,10 +21,9 @@ class StatisticsReader {
  public:
   explicit StatisticsReader(Calls& calls) : cmap_{calls, CMAP_MAP_STATS} {}
 
-  // Of those among `ids` that corosync has. Traffic is most of it by far and changes the least from
-  // reading to reading in what it means: it is read of 8 links at a time, in turn, so that a
-  // reading stays short however many there are. The others keep what was read of them last, and
-  // have none before their first turn.
+  // Of those among `ids` that corosync has. Traffic takes four fifths of the calls, and a counter
+  // that is read half as often loses nothing: with many links it is read of every other one, in
+  // turn, and those between keep what was read of them the time before.
   [[nodiscard]] std::map<LinkId, LinkStatistics> links(std::span<const LinkId> ids);
 
   // Without what ConfigurationReader adds.
@@ -41,7 +39,7 @@ class StatisticsReader {
 
   CmapReader cmap_;
   std::map<LinkId, LinkStatistics> links_;  // as last read
-  std::size_t turn_ = 0;                    // the place in `ids` whose traffic is read next
+  bool even_turn_ = true;                   // whose traffic is read next, by place in `ids`
 };
 
 }  // namespace corosync_exporter

@@ -73,6 +73,7 @@ void Watcher::receive() {
   } catch (const CorosyncError& error) {
     failure = error;
   }
+  const bool was_syncing = is_syncing(state_);
   const auto events = subscription_->take_events();
   for (const auto& [at, event] : events) {
     take(event, at);
@@ -80,7 +81,7 @@ void Watcher::receive() {
   if (failure) {
     lost(*failure);
   } else if (!events.empty()) {
-    ask(false);
+    ask(was_syncing && !is_syncing(state_));  // what was not to be asked for meanwhile
   }
   publish();
 }
@@ -170,15 +171,15 @@ void Watcher::watch() {
     return;  // between two calls
   }
   const Duration waited = now.steady - waiting->since;
-  if (waits_for_sync(*waiting)) {
-    collector_.cancel();
+  if (waits_for_sync(*waiting) && waited >= timing_.watch_interval) {
+    collector_.cancel(*waiting);
     return;
   }
   if (!subscription_ && waited >= timing_.stale_after && !std::exchange(hang_told_, true)) {
     log_.warn("corosync does not answer", {{"call", waiting->call}});
   }
   if (waited >= timing_.give_up_after) {
-    collector_.cancel();
+    collector_.cancel(*waiting);
     if (subscription_) {
       hang_told_ = true;  // as the reason for the loss
       lost(CorosyncError{waiting->call, CS_ERR_TIMEOUT});

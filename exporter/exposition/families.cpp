@@ -426,7 +426,7 @@ void add_totem(Families& families, const Totem& totem) {
   add_known(families, "corosync_totem_token_interval_seconds",
             "Mean time between two arrivals of the token.", totem.token_interval);
   add_known(families, "corosync_totem_token_hold_seconds",
-            "Mean time that this node holds the token.", totem.token_hold);
+            "Mean time from the token's arrival to the end of its handling.", totem.token_hold);
   add_known(families, "corosync_totem_backlog_messages",
             "Mean number of messages that wait to be sent.", totem.backlog_messages);
   if (totem.network_fault) {
@@ -436,7 +436,8 @@ void add_totem(Families& families, const Totem& totem) {
   }
   if (totem.last_pause) {
     add(families, "corosync_scheduling_pause_last_timestamp_seconds",
-        "When corosync last was not scheduled for too long.", seconds(totem.last_pause->at));
+        "The end of the last time that corosync was not scheduled for too long.",
+        seconds(totem.last_pause->at));
     add(families, "corosync_scheduling_pause_last_seconds",
         "How long corosync was not scheduled then.", in_seconds(totem.last_pause->lasted));
   }

@@ -116,13 +116,13 @@ class Transition {
   }
 
   void operator()(const VotesRead& event) {
-    if (read(Source::votequorum)) {
+    if (heard()) {
       state_.present->votes = event.votes;
     }
   }
 
   void operator()(const ConfigurationRead& event) {
-    if (!read(Source::cmap)) {
+    if (!heard()) {
       return;
     }
     state_.info = event.info;
@@ -144,38 +144,46 @@ class Transition {
   }
 
   void operator()(const LocalNodeRead& event) {
-    if (read(Source::cfg)) {
+    if (heard()) {
       state_.local_node = event.id;
     }
   }
 
   void operator()(const ReachabilityRead& event) {
-    if (read(Source::cfg)) {
+    if (heard()) {
       state_.present->reachability = event.nodes;
     }
   }
 
   void operator()(const LinkStatisticsRead& event) {
-    if (read(Source::cmap)) {
+    if (heard()) {
       state_.present->link_statistics = event.links;
     }
   }
 
   void operator()(const TotemRead& event) {
-    if (read(Source::cmap)) {
+    if (heard()) {
       state_.present->totem = event.totem;
     }
   }
 
-  void operator()(const ReadingFailed& event) {
-    if (state_.present) {
-      if (event.failure.answered) {
-        heard();
-      }
-      SourceStatus& status = state_.sources[event.source];
-      status.up = false;
-      status.failure = event.failure;
+  void operator()(const SourceRead& event) {
+    if (heard()) {
+      state_.sources[event.source] = SourceStatus{.up = true, .last_success = now_.steady};
     }
+  }
+
+  void operator()(const ReadingFailed& event) {
+    if (!state_.present) {
+      return;
+    }
+    if (event.failure.answered) {
+      heard();
+    }
+    SourceStatus& status = state_.sources[event.source];
+    status.up = false;
+    status.failure = event.failure;
+    forget(event.source);
   }
 
  private:
@@ -188,12 +196,21 @@ class Transition {
     return true;
   }
 
-  bool read(Source source) {
-    if (!heard()) {
-      return false;
+  // What was read of it: the next reading may bring but a part of it.
+  void forget(Source source) {
+    Present& present = *state_.present;
+    switch (source) {
+      case Source::votequorum:
+        present.votes.reset();
+        break;
+      case Source::cmap:
+        present.link_statistics.clear();
+        present.totem.reset();
+        break;
+      case Source::cfg:
+        present.reachability.clear();
+        break;
     }
-    state_.sources[source] = SourceStatus{.up = true, .last_success = now_.steady};
-    return true;
   }
 
   void pause_loss() {

@@ -85,7 +85,7 @@ struct VotequorumQuorumNotified {      // votequorum_quorum_notification_fn_t
 };
 struct ExpectedVotesNotified {};  // votequorum_expectedvotes_notification_fn_t
 
-// The collector's readings
+// The collector's readings: a source's facts one by one, then SourceRead or ReadingFailed
 struct Qdevice {
   bool registered = false;
   bool alive = false;
@@ -167,12 +167,13 @@ struct TrafficCounters {
   bool operator==(const TrafficCounters&) const = default;
 };
 struct LinkStatistics {  // cmap's stats.knet.nodeN.linkL
-  // knet's moving mean and that mean's maximum; empty before the first sample.
+  // knet's moving mean, which stands still while the link is down: then it is empty. And that
+  // mean's maximum. Both are empty before the first sample.
   std::optional<std::chrono::microseconds> latency{};
   std::optional<std::chrono::microseconds> latency_max{};
   std::uint64_t downs = 0;
   std::uint64_t ups = 0;
-  std::map<Traffic, TrafficCounters> traffic{};
+  std::map<Traffic, TrafficCounters> traffic{};  // may be older than the rest, by one reading
   bool operator==(const LinkStatistics&) const = default;
 };
 using LinkId = std::pair<NodeId, LinkNumber>;
@@ -212,15 +213,21 @@ struct TotemRead {
   Totem totem{};
 };
 
+// All of what was asked of the source. Nothing counts as read before.
+struct SourceRead {
+  Source source{};
+};
+// The rest of it cannot be had, and what came before it is not to be relied on.
 struct ReadingFailed {
   Source source{};
   Failure failure{};
 };
 
-using Event = std::variant<Connected, ConnectFailed, Disconnected, NodeListNotified, QuorumNotified,
-                           VotequorumNodeListNotified, VotequorumQuorumNotified,
-                           ExpectedVotesNotified, VotesRead, ConfigurationRead, LocalNodeRead,
-                           ReachabilityRead, LinkStatisticsRead, TotemRead, ReadingFailed>;
+using Event =
+    std::variant<Connected, ConnectFailed, Disconnected, NodeListNotified, QuorumNotified,
+                 VotequorumNodeListNotified, VotequorumQuorumNotified, ExpectedVotesNotified,
+                 VotesRead, ConfigurationRead, LocalNodeRead, ReachabilityRead, LinkStatisticsRead,
+                 TotemRead, SourceRead, ReadingFailed>;
 
 // ---- The state --------------------------------------------------------------------------------
 

@@ -144,7 +144,9 @@ def _link_families(cluster, node, cmap, statistics):
             families[family][labels(**which)] = link[name]
         if link['latency_samples']:
             for family, name in _MICROSECONDS.items():
-                families[family][labels(**which)] = link[name] * 1e-6
+                # The mean of a link that is down is of the past.
+                if link['connected'] or name != 'latency_ave':
+                    families[family][labels(**which)] = link[name] * 1e-6
         for family, name in _TRAFFIC.items():
             for kind in _KINDS:
                 families[family][labels(**which, kind=kind)] = link[name.format(kind)]

@@ -30,7 +30,8 @@ class TotemTest(health.HealthCase):
     CONF = {'totem': {'config_version': CONFIG_VERSION}}
 
     def test_the_configuration_in_force_is_shown(self):
-        page = self.assert_health_agrees(self.start_polling_exporter(1))
+        exporter = self.start_polling_exporter(1)
+        page = self.assert_health_agrees(exporter)
 
         self.assertEqual(page.value('corosync_config_version'), CONFIG_VERSION)
         # Three nodes: the 1 s of corosync.conf, and 0.65 s for the third; consensus is 1.2 of it.
@@ -40,7 +41,7 @@ class TotemTest(health.HealthCase):
         self.lab.reload(self.lab.conf().replace(
             f'config_version: {CONFIG_VERSION}', f'config_version: {CONFIG_VERSION + 1}').replace(
             'token: 1000', 'token: 2000'))
-        page = self.assert_health_agrees(self.start_polling_exporter(1))
+        page = self.assert_health_agrees(exporter)
         self.assertEqual(page.value('corosync_config_version'), CONFIG_VERSION + 1)
         self.assertEqual(page.value('corosync_config_token_timeout_seconds'), 2.65)
 

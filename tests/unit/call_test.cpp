@@ -103,18 +103,29 @@ TEST(CallsTest, CancellingEndsACallOnAConnection) {
     while (!calls.waiting()) {
       std::this_thread::yield();
     }
-    calls.cancel();
+    calls.cancel(*calls.waiting());
   }
   EXPECT_EQ(result, CS_ERR_LIBRARY);
+  EXPECT_TRUE(calls.was_cancelled());
+  EXPECT_FALSE(calls.was_cancelled()) << "told once";
 }
 
-TEST(CallsTest, CancellingNothingCutsNothing) {
+TEST(CallsTest, CancellingACallThatIsOverCutsNeitherItsConnectionNorAnother) {
   Calls calls;
   const Ends ends = connected();
-  calls.cancel();
-  calls.attempt("cmap_get", ends.ours.get(), [] { return CS_OK; });
-  calls.cancel();  // the call is over
+  std::optional<Calls::Waiting> judged;
+  calls.attempt("cmap_get", ends.ours.get(), [&] {
+    judged = calls.waiting();
+    return CS_OK;
+  });
+  ASSERT_TRUE(judged);
+  calls.cancel(*judged);
+  calls.attempt("cmap_get", ends.ours.get(), [&] {
+    calls.cancel(*judged);
+    return CS_OK;
+  });
   EXPECT_FALSE(is_cut(ends.theirs.get()));
+  EXPECT_FALSE(calls.was_cancelled());
 }
 
 TEST(CallsTest, WhatHasNoConnectionYetCannotBeCancelled) {
@@ -122,7 +133,7 @@ TEST(CallsTest, WhatHasNoConnectionYetCannotBeCancelled) {
   const Ends ends = connected();
   calls.attempt("cmap_get", ends.ours.get(), [] { return CS_OK; });
   calls.attempt("cmap_initialize", -1, [&] {
-    calls.cancel();
+    calls.cancel(*calls.waiting());
     return CS_OK;
   });
   EXPECT_FALSE(is_cut(ends.theirs.get()));

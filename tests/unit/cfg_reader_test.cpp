@@ -53,6 +53,11 @@ TEST_F(CfgReaderTest, ALinkWithoutAnAddressIsNone) {
   EXPECT_EQ(reader_.reachability(id(2)), Reachability{});
 }
 
+TEST_F(CfgReaderTest, ANodeThatKnetDoesNotKnowHasNone) {
+  fake_corosync::change([](Cluster& cluster) { cluster.statuses.erase(2); });
+  EXPECT_EQ(reader_.reachability(id(2)), std::nullopt);
+}
+
 TEST_F(CfgReaderTest, CorosyncsShutdownIsNotTracked) {
   (void)reader_.local_node();
   EXPECT_EQ(fake_corosync::trackers(fake_corosync::Service::cfg), 0U);

@@ -137,25 +137,31 @@ TEST(ChangesTest, AFailedReadingIsToldOnceUntilItRecovers) {
   EXPECT_EQ(changes_of(story, failed), Changes{});
   EXPECT_EQ(changes_of(story, ReadingFailed{.source = Source::cmap, .failure = refused}),
             Changes{});
-  EXPECT_EQ(changes_of(story, ConfigurationRead{}),
+  EXPECT_EQ(changes_of(story, SourceRead{Source::cmap}),
             (Changes{{.kind = ChangeKind::source_recovered, .source = Source::cmap}}));
 }
 
+TEST(ChangesTest, APartOfASourceIsNoRecovery) {
+  Story story = quorate();
+  story.then(ReadingFailed{.source = Source::cmap, .failure = lost});
+  EXPECT_EQ(changes_of(story, ConfigurationRead{}), Changes{});
+}
+
 TEST(ChangesTest, ASuccessfulReadingIsNotTold) {
-  EXPECT_EQ(changes_of(quorate(), LocalNodeRead{id(1)}), Changes{});
+  EXPECT_EQ(changes_of(quorate(), SourceRead{Source::cfg}), Changes{});
 }
 
 TEST(ChangesTest, OneSourceDoesNotRecoverForAnother) {
   Story story = quorate();
   story.then(ReadingFailed{.source = Source::cmap, .failure = lost});
-  EXPECT_EQ(changes_of(story, LocalNodeRead{id(1)}), Changes{});
+  EXPECT_EQ(changes_of(story, SourceRead{Source::cfg}), Changes{});
 }
 
 TEST(ChangesTest, ALostConnectionDoesNotTellOfItsReadings) {
   Story story = quorate();
   story.then(ReadingFailed{.source = Source::cmap, .failure = lost}).disconnect();
   story.connect();
-  EXPECT_EQ(changes_of(story, ConfigurationRead{}), Changes{});
+  EXPECT_EQ(changes_of(story, SourceRead{Source::cmap}), Changes{});
 }
 
 }  // namespace

@@ -117,8 +117,8 @@ TEST(ClusterStateTest, LosingCorosyncForgetsThePresent) {
 
 TEST(ClusterStateTest, LosingCorosyncKeepsWhatTheExporterSaw) {
   Story story = quorate();
-  story.then(configuration({{id(1), {.name = "one", .configured = true}}}))
-      .then(LocalNodeRead{id(1)})
+  story.read(configuration({{id(1), {.name = "one", .configured = true}}}))
+      .read(LocalNodeRead{id(1)})
       .node_list({.ring = ring(1, 12), .members = ids({1}), .left = ids({2, 3})})
       .verdict(false, ring(1, 12))
       .verdict(true, ring(1, 12));
@@ -135,7 +135,7 @@ TEST(ClusterStateTest, LosingCorosyncKeepsWhatTheExporterSaw) {
 
 TEST(ClusterStateTest, ANewConnectionKnowsNothingOfThePresentYet) {
   Story story = quorate();
-  story.then(VotequorumQuorumNotified{ids({1, 2})}).then(VotesRead{some_votes()}).disconnect();
+  story.then(VotequorumQuorumNotified{ids({1, 2})}).read(VotesRead{some_votes()}).disconnect();
   story.wait(7s).connect();
   const Present expected{.has_provider = true, .last_word = story.now().steady};
   EXPECT_EQ(story.state().present, expected);
@@ -198,9 +198,9 @@ TEST(ClusterStateTest, LateWordsOfALostConnectionAreCountedAndOtherwiseIgnored) 
       story.node_list({.ring = ring(3, 16), .members = ids({4}), .joined = ids({4})})
           .verdict(false, ring(3, 16))
           .then(VotequorumQuorumNotified{ids({5})})
-          .then(VotesRead{some_votes()})
-          .then(configuration({{id(6), {.name = "six", .configured = true}}}))
-          .then(LocalNodeRead{id(7)})
+          .read(VotesRead{some_votes()})
+          .read(configuration({{id(6), {.name = "six", .configured = true}}}))
+          .read(LocalNodeRead{id(7)})
           .then(ReadingFailed{.source = Source::cmap, .failure = lost})
           .state();
   EXPECT_EQ(after.present, std::nullopt);
@@ -484,7 +484,7 @@ TEST(ClusterStateTest, EveryCallbackThatNamesANodeShowsIt) {
 // ---- Readings ----------------------------------------------------------------------------------
 
 TEST(ClusterStateTest, ReadVotesBelongToThePresent) {
-  EXPECT_EQ(quorate().then(VotesRead{some_votes()}).state().present->votes, some_votes());
+  EXPECT_EQ(quorate().read(VotesRead{some_votes()}).state().present->votes, some_votes());
 }
 
 TEST(ClusterStateTest, ANodeHasNoNameBeforeTheConfigurationIsRead) {
@@ -494,7 +494,7 @@ TEST(ClusterStateTest, ANodeHasNoNameBeforeTheConfigurationIsRead) {
 TEST(ClusterStateTest, AReadingNamesTheNodesThatItWasAskedAbout) {
   const ClusterState state =
       quorate()
-          .then(configuration({{id(2), {.name = "two", .configured = true, .votes = 7}},
+          .read(configuration({{id(2), {.name = "two", .configured = true, .votes = 7}},
                                {id(3), {.name = "10.0.0.3", .configured = false}}}))
           .state();
   const Node two{.name = "two", .configured = true, .seen = true, .configured_votes = 7};
@@ -506,7 +506,7 @@ TEST(ClusterStateTest, AReadingNamesTheNodesThatItWasAskedAbout) {
 
 TEST(ClusterStateTest, AConfiguredNodeIsKnownUnseen) {
   const ClusterState state =
-      quorate().then(configuration({{id(9), {.name = "nine", .configured = true}}})).state();
+      quorate().read(configuration({{id(9), {.name = "nine", .configured = true}}})).state();
   EXPECT_FALSE(state.nodes.at(id(9)).seen);
   EXPECT_TRUE(state.nodes.at(id(9)).configured);
 }
@@ -514,8 +514,8 @@ TEST(ClusterStateTest, AConfiguredNodeIsKnownUnseen) {
 TEST(ClusterStateTest, ARenamedNodeTakesItsNewName) {
   const ClusterState state =
       quorate()
-          .then(configuration({{id(2), {.name = "old", .configured = true}}}))
-          .then(configuration({{id(2), {.name = "new", .configured = true}}}))
+          .read(configuration({{id(2), {.name = "old", .configured = true}}}))
+          .read(configuration({{id(2), {.name = "new", .configured = true}}}))
           .state();
   EXPECT_EQ(state.nodes.at(id(2)).name, "new");
 }
@@ -523,8 +523,8 @@ TEST(ClusterStateTest, ARenamedNodeTakesItsNewName) {
 TEST(ClusterStateTest, ASeenNodeTakenOutOfTheConfigurationKeepsItsName) {
   const ClusterState state =
       quorate()
-          .then(configuration({{id(2), {.name = "two", .configured = true}}}))
-          .then(configuration({{id(2), {.name = "10.0.0.2", .configured = false}}}))
+          .read(configuration({{id(2), {.name = "two", .configured = true}}}))
+          .read(configuration({{id(2), {.name = "10.0.0.2", .configured = false}}}))
           .state();
   EXPECT_EQ(state.nodes.at(id(2)).name, "two");
   EXPECT_FALSE(state.nodes.at(id(2)).configured);
@@ -532,12 +532,12 @@ TEST(ClusterStateTest, ASeenNodeTakenOutOfTheConfigurationKeepsItsName) {
 
 TEST(ClusterStateTest, AnUnseenNodeTakenOutOfTheConfigurationIsForgotten) {
   Story story = quorate();
-  story.then(configuration({{id(9), {.name = "nine", .configured = true}}}));
-  EXPECT_FALSE(story.then(configuration({})).state().nodes.contains(id(9)));
+  story.read(configuration({{id(9), {.name = "nine", .configured = true}}}));
+  EXPECT_FALSE(story.read(configuration({})).state().nodes.contains(id(9)));
 }
 
 TEST(ClusterStateTest, TheClusterIsAsLastRead) {
-  const ClusterState state = quorate().then(configuration({})).state();
+  const ClusterState state = quorate().read(configuration({})).state();
   const ClusterInfo expected{.cluster_name = "c", .transport = "t", .provider = "p"};
   EXPECT_EQ(state.info, expected);
 }
@@ -545,13 +545,13 @@ TEST(ClusterStateTest, TheClusterIsAsLastRead) {
 TEST(ClusterStateTest, WaitingForAllIsAsLastRead) {
   Story story = quorate();
   EXPECT_TRUE(
-      story.then(ConfigurationRead{.waiting_for_all = true}).state().present->waiting_for_all);
+      story.read(ConfigurationRead{.waiting_for_all = true}).state().present->waiting_for_all);
   EXPECT_FALSE(
-      story.then(ConfigurationRead{.waiting_for_all = false}).state().present->waiting_for_all);
+      story.read(ConfigurationRead{.waiting_for_all = false}).state().present->waiting_for_all);
 }
 
 TEST(ClusterStateTest, TheLocalNodeIsAsLastRead) {
-  EXPECT_EQ(quorate().then(LocalNodeRead{id(3)}).state().local_node, id(3));
+  EXPECT_EQ(quorate().read(LocalNodeRead{id(3)}).state().local_node, id(3));
 }
 
 TEST(ClusterStateTest, LinksAndTotemBelongToThePresent) {
@@ -560,7 +560,7 @@ TEST(ClusterStateTest, LinksAndTotemBelongToThePresent) {
   const std::map<LinkId, LinkStatistics> links{{{id(2), 0}, {.downs = 3, .ups = 4}}};
   const Totem totem{.retransmits = 7};
   Story story = quorate();
-  story.then(ReachabilityRead{reachability}).then(LinkStatisticsRead{links}).then(TotemRead{totem});
+  story.read(ReachabilityRead{reachability}).read(LinkStatisticsRead{links}).read(TotemRead{totem});
   EXPECT_EQ(story.state().present->reachability, reachability);
   EXPECT_EQ(story.state().present->link_statistics, links);
   EXPECT_EQ(story.state().present->totem, totem);
@@ -568,7 +568,7 @@ TEST(ClusterStateTest, LinksAndTotemBelongToThePresent) {
 
 TEST(ClusterStateTest, WithoutAProviderVotequorumIsNoSource) {
   Story story = quorate();
-  story.then(VotesRead{}).then(LocalNodeRead{}).disconnect().connect(false);
+  story.read(VotesRead{}).read(LocalNodeRead{}).disconnect().connect(false);
   EXPECT_FALSE(story.state().sources.contains(Source::votequorum));
   EXPECT_TRUE(story.state().sources.contains(Source::cfg));
 }
@@ -596,22 +596,26 @@ TEST_P(SourceTest, IsUnheardOfUntilItIsTried) {
   EXPECT_FALSE(is_current(quorate().state(), GetParam().source, beginning.steady));
 }
 
+TEST_P(SourceTest, IsNotReadBeforeAllOfItIs) {
+  EXPECT_TRUE(quorate().then(GetParam().success).state().sources.empty());
+}
+
 TEST_P(SourceTest, IsUpOnceRead) {
-  const ClusterState state = quorate().wait(2s).then(GetParam().success).state();
+  const ClusterState state = quorate().wait(2s).read(GetParam().success).state();
   const std::map<Source, SourceStatus> expected{
       {GetParam().source, {.up = true, .last_success = beginning.steady + 2s}}};
   EXPECT_EQ(state.sources, expected);
 }
 
 TEST_P(SourceTest, IsCurrentForStaleAfter) {
-  const ClusterState state = quorate().then(GetParam().success).state();
+  const ClusterState state = quorate().read(GetParam().success).state();
   EXPECT_TRUE(is_current(state, GetParam().source, beginning.steady + 15s));
   EXPECT_FALSE(is_current(state, GetParam().source, beginning.steady + 15s + 1ns));
 }
 
 TEST_P(SourceTest, IsDownAfterAFailureAndRemembersItsLastSuccess) {
   Story story = quorate();
-  story.then(GetParam().success).wait(3s);
+  story.read(GetParam().success).wait(3s);
   const ClusterState state =
       story.then(ReadingFailed{.source = GetParam().source, .failure = lost}).state();
   const SourceStatus expected{.up = false, .last_success = beginning.steady, .failure = lost};
@@ -630,16 +634,39 @@ TEST_P(SourceTest, IsUpAgainAfterTheNextSuccess) {
   const ClusterState state = quorate()
                                  .then(ReadingFailed{.source = GetParam().source, .failure = lost})
                                  .wait(1s)
-                                 .then(GetParam().success)
+                                 .read(GetParam().success)
                                  .state();
   const SourceStatus expected{.up = true, .last_success = beginning.steady + 1s};
   EXPECT_EQ(state.sources.at(GetParam().source), expected);
 }
 
 TEST_P(SourceTest, GoesDownWithTheConnectionWithoutHavingFailed) {
-  const ClusterState state = quorate().then(GetParam().success).disconnect().state();
+  const ClusterState state = quorate().read(GetParam().success).disconnect().state();
   const SourceStatus expected{.up = false, .last_success = beginning.steady};
   EXPECT_EQ(state.sources.at(GetParam().source), expected);
+}
+
+TEST(ClusterStateTest, AFailedReadingForgetsWhatWasReadOfItsSourceAndNothingElse) {
+  Story story = quorate();
+  story.read(VotesRead{.votes = {.expected = 3}})
+      .read(ReachabilityRead{.nodes = {{id(2), {.reachable = true}}}})
+      .read(LinkStatisticsRead{.links = {{{id(2), 0}, {.downs = 1}}}})
+      .read(TotemRead{.totem = {.retransmits = 1}});
+  const Present before = *story.state().present;
+  const auto after = [&](Source source) {
+    Story copy = story;
+    return *copy.then(ReadingFailed{.source = source, .failure = lost}).state().present;
+  };
+  Present expected = before;
+  expected.votes.reset();
+  EXPECT_EQ(after(Source::votequorum), expected);
+  expected = before;
+  expected.link_statistics.clear();
+  expected.totem.reset();
+  EXPECT_EQ(after(Source::cmap), expected);
+  expected = before;
+  expected.reachability.clear();
+  EXPECT_EQ(after(Source::cfg), expected);
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -151,7 +151,9 @@ TEST_F(CollectorTest, ReportsReadingsWithTheirTime) {
 TEST_F(CollectorTest, ReportsEachSourceAsSoonAsItIsRead) {
   fake_corosync::hang("cmap_get");
   collector_->read({.has_provider = true});
-  EXPECT_TRUE(std::holds_alternative<VotesRead>(wait_for_one<Collector::Reading>().event));
+  const auto reports = wait_until([](const Reports& so_far) { return so_far.size() >= 2; });
+  EXPECT_EQ(count<VotesRead>(reports), 1U);
+  EXPECT_EQ(count<SourceRead>(reports), 1U);
   EXPECT_TRUE(fake_corosync::wait_until_hanging("cmap_get"));
   fake_corosync::release("cmap_get");
   wait_until_done();
@@ -298,7 +300,7 @@ TEST_F(CollectorTest, ACancelledCallFailsAndLeavesNoHandle) {
   fake_corosync::hang("quorum_trackstart");
   collector_->connect();
   ASSERT_TRUE(fake_corosync::wait_until_hanging("quorum_trackstart"));
-  collector_->cancel();
+  collector_->cancel(*collector_->waiting());
   const auto report = wait_for_one<Collector::ConnectFailure>();
   EXPECT_EQ(report.error.failure(), failure("quorum_trackstart", "CS_ERR_LIBRARY"));
 }
@@ -307,7 +309,7 @@ TEST_F(CollectorTest, AConnectThatHangsCannotBeCancelled) {
   fake_corosync::hang("quorum_model_initialize");
   collector_->connect();
   ASSERT_TRUE(fake_corosync::wait_until_hanging("quorum_model_initialize"));
-  collector_->cancel();
+  collector_->cancel(*collector_->waiting());
   EXPECT_TRUE(collector_->take_reports().empty());
   fake_corosync::release("quorum_model_initialize");
   wait_for_one<std::unique_ptr<Subscription>>();

@@ -149,9 +149,23 @@ TEST_F(ConfigurationReaderTest, TheNodeListIsReadAgainOnlyWhenItChanged) {
   fake_corosync::change([](Cluster& cluster) { cluster.cmap["nodelist.node.1.name"] = "new"; });
   EXPECT_EQ(reader_.cluster({}).nodes.at(id(2)).name, "new");
   EXPECT_EQ(fake_corosync::calls("cmap_iter_init"), 2U);
-  fake_corosync::change([](Cluster& cluster) { cluster.cmap["totem.cluster_name"] = "other"; });
-  EXPECT_EQ(reader_.cluster({}).info.cluster_name, "other");
+  fake_corosync::change([](Cluster& cluster) {
+    cluster.cmap["runtime.votequorum.wait_for_all_status"] = std::uint8_t{1};
+  });
+  EXPECT_TRUE(reader_.cluster({}).waiting_for_all);
   EXPECT_EQ(fake_corosync::calls("cmap_iter_init"), 2U);
+}
+
+// As a reload does with lines that are gone, while corosync goes on as before.
+TEST_F(ConfigurationReaderTest, KeysThatAreGoneLaterChangeNothingAboutTheCluster) {
+  fake_corosync::change([](Cluster& cluster) { cluster.cmap["totem.transport"] = "udpu"; });
+  const ClusterInfo before = reader_.cluster({}).info;
+  fake_corosync::change([](Cluster& cluster) {
+    for (const char* key : {"totem.cluster_name", "totem.transport", "quorum.provider"}) {
+      cluster.cmap.erase(key);
+    }
+  });
+  EXPECT_EQ(reader_.cluster({}).info, before);
 }
 
 TEST_F(ConfigurationReaderTest, ANodeThatIsAddedOrTakenOutIsNoticed) {

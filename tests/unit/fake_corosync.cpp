@@ -624,6 +624,14 @@ auto votequorum_expected_votes() {
   };
 }
 
+bool is_configured(const Cluster& cluster, std::uint32_t node) {
+  return std::ranges::any_of(cluster.cmap, [&](const auto& entry) {
+    const auto& [key, value] = entry;
+    const auto* id = std::get_if<std::uint32_t>(&value);
+    return key.starts_with("nodelist.node.") && key.ends_with(".nodeid") && id && *id == node;
+  });
+}
+
 }  // namespace
 
 // ---- The test's side ---------------------------------------------------------------------------
@@ -1157,7 +1165,9 @@ cs_error_t corosync_cfg_node_status_get(corosync_cfg_handle_t cfg_handle, unsign
                              return CS_ERR_NOT_SUPPORTED;
                            }
                            if (found == statuses.end()) {
-                             corosync().complain("corosync_cfg_node_status_get: of which node?");
+                             if (!fake_corosync::is_configured(corosync().cluster_, nodeid)) {
+                               corosync().complain("corosync_cfg_node_status_get: of which node?");
+                             }
                              return CS_ERR_FAILED_OPERATION;
                            }
                            *static_cast<corosync_cfg_node_status_v1*>(node_status) = found->second;

@@ -45,15 +45,15 @@ Story quorate() {
       .node_list({.ring = ring(1, 8), .members = ids({1, 2})})
       .verdict(true, ring(1, 8))
       .then(VotequorumQuorumNotified{ids({1, 2})})
-      .then(VotesRead{votes})
-      .then(three_named())
-      .then(LocalNodeRead{id(1)});
+      .read(VotesRead{votes})
+      .read(three_named())
+      .read(LocalNodeRead{id(1)});
 }
 
 // ---- What counts -------------------------------------------------------------------------------
 
 TEST(KnownTest, NothingBeforeTheConnectionIsSynced) {
-  const Story story = Story{}.connect().then(VotesRead{}).then(ConfigurationRead{});
+  const Story story = Story{}.connect().read(VotesRead{}).read(ConfigurationRead{});
   EXPECT_EQ(known_at(story.state(), story.now().steady), Known{});
 }
 
@@ -67,11 +67,11 @@ TEST(KnownTest, EachReadingCountsForItself) {
   Story story = Story{}.connect().node_list({.ring = ring(1, 8)}).verdict(true, ring(1, 8));
   const auto known = [&] { return known_at(story.state(), story.now().steady); };
   EXPECT_EQ(known(), Known{.present = true});
-  story.then(VotesRead{});
+  story.read(VotesRead{});
   EXPECT_EQ(known(), (Known{.present = true, .votes = true}));
-  story.then(ConfigurationRead{});
+  story.read(ConfigurationRead{});
   EXPECT_EQ(known(), (Known{.present = true, .votes = true, .configuration = true}));
-  story.then(LocalNodeRead{});
+  story.read(LocalNodeRead{});
   EXPECT_EQ(known(),
             (Known{.present = true, .votes = true, .configuration = true, .reachability = true}));
   story.then(ReadingFailed{.source = Source::votequorum});
@@ -152,7 +152,7 @@ TEST(UnknownTest, WithoutAProviderThereIsNeitherVerdictNorVote) {
                                  .connect(false)
                                  .node_list({.ring = ring(1, 8), .members = ids({1, 2})})
                                  .verdict(true, ring(0, 0))
-                                 .then(three_named()));
+                                 .read(three_named()));
   EXPECT_EQ(text.at("corosync_up"), 1);
   EXPECT_EQ(text.at("corosync_members"), 2);
   EXPECT_FALSE(text.has("corosync_quorate"));
@@ -184,7 +184,7 @@ TEST(NodeFamiliesTest, EveryConfiguredOrSeenNodeIsAMemberOrNot) {
   ConfigurationRead reading = three_named();
   reading.nodes.erase(id(1));
   reading.nodes[id(1)] = {.name = "one", .configured = false};
-  const PageText text = page(story.then(reading));
+  const PageText text = page(story.read(reading));
   EXPECT_EQ(text.at(R"(corosync_node_member{node_id="1",node="one"})"), 1);
   EXPECT_EQ(text.at(R"(corosync_node_member{node_id="2",node="two"})"), 1);
   EXPECT_EQ(text.at(R"(corosync_node_member{node_id="3",node="three"})"), 0);
@@ -208,13 +208,13 @@ TEST(NodeFamiliesTest, VotesAreVotequorumsElseTheConfiguredOnes) {
 TEST(NodeFamiliesTest, ANodeIdIsUnsigned) {
   ConfigurationRead reading = three_named();
   reading.nodes[id(4294967295)] = {.name = "last", .configured = true};
-  const PageText text = page(quorate().then(reading).then(LocalNodeRead{id(4294967295)}));
+  const PageText text = page(quorate().read(reading).read(LocalNodeRead{id(4294967295)}));
   EXPECT_TRUE(text.has(R"(corosync_node_member{node_id="4294967295",node="last"})"));
   EXPECT_EQ(text.at("corosync_local_node_id"), 4294967295);
 }
 
 TEST(VotesFamiliesTest, TheMarginIsNegativeWhereVotesAreMissing) {
-  const PageText text = page(quorate().then(VotesRead{{.present = 1, .required = 3}}));
+  const PageText text = page(quorate().read(VotesRead{{.present = 1, .required = 3}}));
   EXPECT_EQ(text.at("corosync_votequorum_margin_votes"), -2);
 }
 
@@ -223,8 +223,8 @@ TEST(VotesFamiliesTest, TheMarginIsNegativeWhereVotesAreMissing) {
 TEST(LinkFamiliesTest, AreOfNamedNodesOnly) {
   const PageText text =
       page(quorate()
-               .then(ReachabilityRead{{{id(2), {.reachable = true}}, {id(8), {.reachable = true}}}})
-               .then(LinkStatisticsRead{{{{id(2), 1}, {.downs = 3}}, {{id(8), 1}, {.downs = 4}}}}));
+               .read(ReachabilityRead{{{id(2), {.reachable = true}}, {id(8), {.reachable = true}}}})
+               .read(LinkStatisticsRead{{{{id(2), 1}, {.downs = 3}}, {{id(8), 1}, {.downs = 4}}}}));
   EXPECT_EQ(text.at(R"(corosync_node_reachable{node_id="2",node="two"})"), 1);
   EXPECT_EQ(text.at(R"(corosync_link_downs_total{node_id="2",node="two",link="1"})"), 3);
   for (const auto& [series, value] : text.samples) {
@@ -233,7 +233,7 @@ TEST(LinkFamiliesTest, AreOfNamedNodesOnly) {
 }
 
 TEST(LinkFamiliesTest, ALatencyIsInSecondsAndUnknownBeforeItsFirstSample) {
-  const PageText text = page(quorate().then(LinkStatisticsRead{
+  const PageText text = page(quorate().read(LinkStatisticsRead{
       {{{id(2), 0}, {.latency = std::chrono::microseconds{150}}}, {{id(3), 0}, {}}}}));
   EXPECT_EQ(text.at(R"(corosync_link_latency_seconds{node_id="2",node="two",link="0"})"), 0.00015);
   EXPECT_FALSE(text.has(R"(corosync_link_latency_seconds{node_id="3",node="three",link="0"})"));
@@ -241,8 +241,8 @@ TEST(LinkFamiliesTest, ALatencyIsInSecondsAndUnknownBeforeItsFirstSample) {
 
 TEST(LinkFamiliesTest, GoWithTheSourceThatTheyAreFrom) {
   Story story = quorate();
-  story.then(ReachabilityRead{{{id(2), {.reachable = true}}}});
-  story.then(LinkStatisticsRead{{{{id(2), 0}, {}}}}).then(TotemRead{{.retransmits = 1}});
+  story.read(ReachabilityRead{{{id(2), {.reachable = true}}}});
+  story.read(LinkStatisticsRead{{{{id(2), 0}, {}}}}).read(TotemRead{{.retransmits = 1}});
   EXPECT_TRUE(page(story).family_set().contains("corosync_node_reachable"));
   Story without_cfg = story;
   without_cfg.then(ReadingFailed{.source = Source::cfg});
@@ -255,7 +255,7 @@ TEST(LinkFamiliesTest, GoWithTheSourceThatTheyAreFrom) {
 }
 
 TEST(TotemFamiliesTest, WhatCorosyncDoesNotCountIsAbsent) {
-  const PageText text = page(quorate().then(TotemRead{}));
+  const PageText text = page(quorate().read(TotemRead{}));
   for (const std::string& family : text.families) {
     EXPECT_FALSE(family.starts_with("corosync_totem_")) << family;
     EXPECT_FALSE(family.starts_with("corosync_config_")) << family;

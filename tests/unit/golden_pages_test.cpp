@@ -115,7 +115,7 @@ Story& read_statistics(Story& story) {
   new_link.latency.reset();
   new_link.latency_max.reset();
   return story
-      .then(ReachabilityRead{
+      .read(ReachabilityRead{
           {{id(2),
             {.reachable = true,
              .links = {{0, {.enabled = true, .connected = true, .mtu_bytes = 1397}},
@@ -123,19 +123,19 @@ Story& read_statistics(Story& story) {
            {id(3),
             {.reachable = false,
              .links = {{0, {.enabled = true, .connected = false, .mtu_bytes = 469}}}}}}})
-      .then(TotemRead{totem()})
-      .then(LinkStatisticsRead{{{{id(2), 0}, link_statistics(100)},
+      .read(TotemRead{totem()})
+      .read(LinkStatisticsRead{{{{id(2), 0}, link_statistics(100)},
                                 {{id(2), 1}, link_statistics(200)},
                                 {{id(3), 0}, new_link}}});
 }
 
 Story& read(Story& story, const Votes& votes) {
   return story.wait(1ms)
-      .then(VotesRead{votes})
+      .read(VotesRead{votes})
       .wait(1ms)
-      .then(configuration(three_nodes()))
+      .read(configuration(three_nodes()))
       .wait(1ms)
-      .then(LocalNodeRead{id(1)});
+      .read(LocalNodeRead{id(1)});
 }
 
 Story never_connected() {
@@ -188,7 +188,7 @@ Story no_provider() {
   ConfigurationRead reading = configuration({{id(1), {.name = "10.0.0.1", .configured = true}},
                                              {id(2), {.name = "2", .configured = true}}});
   reading.info.provider = "";
-  return story.then(reading).then(LocalNodeRead{id(2)}).wait(1s);
+  return story.read(reading).read(LocalNodeRead{id(2)}).wait(1s);
 }
 
 // Two of three nodes and a quorum device; node 3 was there once.
@@ -229,7 +229,7 @@ Story waiting_for_all() {
   ConfigurationRead reading = configuration({{id(1), {.name = "node1", .configured = true}},
                                              {id(2), {.name = "node2", .configured = true}}});
   reading.waiting_for_all = true;
-  return story.then(VotesRead{votes}).then(reading).then(LocalNodeRead{id(1)}).wait(1min);
+  return story.read(VotesRead{votes}).read(reading).read(LocalNodeRead{id(1)}).wait(1min);
 }
 
 Story stale() { return quorate().wait(20s); }
@@ -266,7 +266,7 @@ Story hostile_names() {
       {id(4294967295), {.name = std::string(255, 'x'), .configured = true}},
   });
   reading.info = {.cluster_name = "\\n\"\n", .transport = "# HELP", .provider = "\\\\"};
-  return story.then(reading).wait(1s);
+  return story.read(reading).wait(1s);
 }
 
 // ---- The pages ---------------------------------------------------------------------------------

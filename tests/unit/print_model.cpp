@@ -71,6 +71,9 @@ struct PrintEvent {
   std::string operator()(const TotemRead& event) const {
     return "TotemRead{" + text(event.totem) + "}";
   }
+  std::string operator()(const SourceRead& event) const {
+    return "SourceRead{" + text(event.source) + "}";
+  }
   std::string operator()(const ReadingFailed& event) const {
     return "ReadingFailed{" + text(event.source) + " " + text(event.failure) + "}";
   }

@@ -68,9 +68,19 @@ class RandomEvents {
       case 8:
         return statistics();
       default:
-        return chance(50) ? Event{LocalNodeRead{.id = node()}}
-                          : Event{ReadingFailed{.source = static_cast<Source>(below(3)),
-                                                .failure = failure()}};
+        return end_of_reading();
+    }
+  }
+
+  Event end_of_reading() {
+    const auto source = static_cast<Source>(below(3));
+    switch (below(3)) {
+      case 0:
+        return LocalNodeRead{.id = node()};
+      case 1:
+        return SourceRead{.source = source};
+      default:
+        return ReadingFailed{.source = source, .failure = failure()};
     }
   }
 

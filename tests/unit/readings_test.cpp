@@ -58,13 +58,16 @@ class ReadingsTest : public CorosyncTest {
 
 TEST_F(ReadingsTest, ReportsEverythingVotequorumFirst) {
   const auto events = read();
-  ASSERT_EQ(events.size(), 6U);
+  ASSERT_EQ(events.size(), 9U);
   EXPECT_TRUE(std::holds_alternative<VotesRead>(events[0]));
-  EXPECT_TRUE(std::holds_alternative<ConfigurationRead>(events[1]));
-  EXPECT_TRUE(std::holds_alternative<LocalNodeRead>(events[2]));
-  EXPECT_TRUE(std::holds_alternative<ReachabilityRead>(events[3]));
-  EXPECT_TRUE(std::holds_alternative<TotemRead>(events[4]));
-  EXPECT_TRUE(std::holds_alternative<LinkStatisticsRead>(events[5]));
+  EXPECT_EQ(std::get<SourceRead>(events[1]).source, Source::votequorum);
+  EXPECT_TRUE(std::holds_alternative<ConfigurationRead>(events[2]));
+  EXPECT_TRUE(std::holds_alternative<LocalNodeRead>(events[3]));
+  EXPECT_TRUE(std::holds_alternative<ReachabilityRead>(events[4]));
+  EXPECT_EQ(std::get<SourceRead>(events[5]).source, Source::cfg);
+  EXPECT_TRUE(std::holds_alternative<TotemRead>(events[6]));
+  EXPECT_TRUE(std::holds_alternative<LinkStatisticsRead>(events[7]));
+  EXPECT_EQ(std::get<SourceRead>(events[8]).source, Source::cmap);
 }
 
 TEST_F(ReadingsTest, KeepsItsConnections) {
@@ -81,7 +84,7 @@ TEST_F(ReadingsTest, GivesItsConnectionsUpWhenToldTo) {
   read();
   readings_.disconnect();
   EXPECT_EQ(fake_corosync::open_handles(), 0U);
-  EXPECT_EQ(read().size(), 6U);
+  EXPECT_EQ(read().size(), 9U);
 }
 
 TEST_F(ReadingsTest, AsksAboutTheNodesThatItIsTold) {
@@ -101,8 +104,9 @@ TEST_F(ReadingsTest, DuringASyncOnlyVotequorumIsAsked) {
   Request request = everything();
   request.syncing = true;
   const auto events = read(request);
-  ASSERT_EQ(events.size(), 1U);
+  ASSERT_EQ(events.size(), 2U);
   EXPECT_TRUE(has<VotesRead>(events));
+  EXPECT_TRUE(has<SourceRead>(events));
   EXPECT_EQ(fake_corosync::calls("cmap_initialize_map"), 0U);
   EXPECT_EQ(fake_corosync::calls("corosync_cfg_initialize"), 0U);
 }
@@ -196,6 +200,10 @@ TEST_P(ReadingFailureTest, FailsOneSourceAndNoOther) {
   EXPECT_EQ(has<VotesRead>(events), GetParam().source != Source::votequorum);
   EXPECT_EQ(has<ConfigurationRead>(events), GetParam().source != Source::cmap);
   EXPECT_EQ(has<ReachabilityRead>(events), GetParam().source == Source::votequorum);
+  EXPECT_EQ(all<SourceRead>(events).size(), 2U);
+  for (const SourceRead& read : all<SourceRead>(events)) {
+    EXPECT_NE(read.source, GetParam().source);
+  }
 }
 
 TEST_P(ReadingFailureTest, LeavesNoHandleOfTheFailedSource) {
@@ -230,12 +238,46 @@ INSTANTIATE_TEST_SUITE_P(Calls, ReadingFailureTest,
                                            FailureCase{"corosync_cfg_local_get", Source::cfg}),
                          [](const auto& row) { return row.param.call; });
 
-TEST_F(ReadingsTest, AFailureAtANodesLinksLeavesTheLocalNodeKnown) {
+std::vector<Source> sources_read(const std::vector<Event>& events) {
+  std::vector<Source> sources;
+  for (const SourceRead& read : all<SourceRead>(events)) {
+    sources.push_back(read.source);
+  }
+  return sources;
+}
+
+TEST_F(ReadingsTest, AFailureAtANodesLinksIsOneOfItsWholeSource) {
   fake_corosync::fail_next("corosync_cfg_node_status_get", CS_ERR_NO_MEMORY);
   const auto events = read();
-  EXPECT_TRUE(has<LocalNodeRead>(events));
   EXPECT_FALSE(has<ReachabilityRead>(events));
   EXPECT_EQ(all<ReadingFailed>(events).at(0).source, Source::cfg);
+  EXPECT_EQ(sources_read(events), (std::vector{Source::votequorum, Source::cmap}));
+}
+
+TEST_F(ReadingsTest, AFailureAtTheStatisticsIsOneOfCmap) {
+  Request request = everything();
+  request.statistics = false;
+  read(request);
+  fake_corosync::fail_next("cmap_initialize_map", CS_ERR_NO_SPACE);
+  const auto events = read();
+  EXPECT_TRUE(has<ConfigurationRead>(events));
+  EXPECT_EQ(all<ReadingFailed>(events).at(0).source, Source::cmap);
+  EXPECT_EQ(sources_read(events), (std::vector{Source::votequorum, Source::cfg}));
+}
+
+TEST_F(ReadingsTest, AFailureOfCfgLeavesTheLinksStatistics) {
+  const auto before = all<LinkStatisticsRead>(read()).at(0).links;
+  fake_corosync::fail_next("corosync_cfg_node_status_get", CS_ERR_NO_MEMORY);
+  EXPECT_EQ(all<LinkStatisticsRead>(read()).at(0).links, before);
+}
+
+TEST_F(ReadingsTest, ANodeThatKnetDoesNotKnowKeepsNobodyElseOut) {
+  fake_corosync::change([](Cluster& cluster) { cluster.statuses.erase(2); });
+  const auto events = read();
+  EXPECT_FALSE(has<ReadingFailed>(events));
+  const auto nodes = all<ReachabilityRead>(events).at(0).nodes;
+  EXPECT_FALSE(nodes.contains(id(2)));
+  EXPECT_TRUE(nodes.contains(id(3)));
 }
 
 struct HangUpCase {
@@ -250,9 +292,9 @@ class HangUpTest : public ReadingsTest, public ::testing::WithParamInterface<Han
 TEST_P(HangUpTest, FailsTheSourceWhichThenConnectsAnew) {
   read();
   fake_corosync::hang_up(GetParam().service);
-  for (const ReadingFailed& failed : all<ReadingFailed>(read())) {
-    EXPECT_EQ(failed.source, GetParam().source);
-  }
+  const auto failures = all<ReadingFailed>(read());
+  ASSERT_EQ(failures.size(), 1U);
+  EXPECT_EQ(failures[0].source, GetParam().source);
   EXPECT_FALSE(has<ReadingFailed>(read()));
   EXPECT_TRUE(drain_.next_look());  // the dead connection waits for corosync's process to end
 }

@@ -196,8 +196,23 @@ class ReferenceModel {
       if (const auto* totem = as<TotemRead>(entry)) {
         present.totem = totem->totem;
       }
+      if (failed(entry, Source::votequorum)) {
+        present.votes = std::nullopt;
+      }
+      if (failed(entry, Source::cmap)) {
+        present.link_statistics = {};
+        present.totem = std::nullopt;
+      }
+      if (failed(entry, Source::cfg)) {
+        present.reachability = {};
+      }
     }
     return present;
+  }
+
+  static bool failed(const Entry& entry, Source source) {
+    const auto* reading = as<ReadingFailed>(entry);
+    return reading && reading->source == source;
   }
 
   // Whether corosync said something: a reading that failed without its doing is no word of it.
@@ -390,25 +405,13 @@ class ReferenceModel {
     return nodes;
   }
 
-  static std::optional<Source> source_read_by(const Entry& entry) {
-    if (as<VotesRead>(entry)) {
-      return Source::votequorum;
-    }
-    if (as<ConfigurationRead>(entry) || as<LinkStatisticsRead>(entry) || as<TotemRead>(entry)) {
-      return Source::cmap;
-    }
-    if (as<LocalNodeRead>(entry) || as<ReachabilityRead>(entry)) {
-      return Source::cfg;
-    }
-    return std::nullopt;
-  }
-
   [[nodiscard]] std::map<Source, SourceStatus> sources() const {
     std::map<Source, SourceStatus> sources;
     for (const Source source : {Source::votequorum, Source::cmap, Source::cfg}) {
       std::optional<SourceStatus> status;  // unknown before it was tried
       for (const Entry& entry : all_) {
-        if (entry.heard && source_read_by(entry) == source) {
+        const auto* read = as<SourceRead>(entry);
+        if (entry.heard && read && read->source == source) {
           status = SourceStatus{.up = true, .last_success = entry.at.steady};
         }
         const auto* failed = as<ReadingFailed>(entry);

@@ -14,6 +14,7 @@
 #include <initializer_list>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "model/cluster_state.h"
@@ -57,6 +58,9 @@ class Story {
     return *this;
   }
 
+  // All that is read of a source at a time.
+  Story& read(const Event& event) { return then(event).then(SourceRead{source_of(event)}); }
+
   Story& connect(bool has_provider = true) { return then(Connected{.has_provider = has_provider}); }
   Story& disconnect() {
     return then(Disconnected{.failure = failure("quorum_dispatch", "CS_ERR_LIBRARY")});
@@ -70,6 +74,16 @@ class Story {
   [[nodiscard]] Moment now() const { return now_; }
 
  private:
+  static Source source_of(const Event& event) {
+    if (std::holds_alternative<VotesRead>(event)) {
+      return Source::votequorum;
+    }
+    return std::holds_alternative<LocalNodeRead>(event) ||
+                   std::holds_alternative<ReachabilityRead>(event)
+               ? Source::cfg
+               : Source::cmap;
+  }
+
   ClusterState state_;
   Moment now_ = beginning;
 };

@@ -243,7 +243,7 @@ TEST_F(WatcherTest, PollingFindsWhatIsNotAnnounced) {
     cluster.infos[1].total_votes = 41;
     cluster.infos[1].flags |= VOTEQUORUM_INFO_QDEVICE_REGISTERED;
     cluster.infos[1].qdevice_votes = 42;
-    cluster.cmap["totem.cluster_name"] = "renamed";
+    cluster.cmap["runtime.votequorum.wait_for_all_status"] = std::uint8_t{1};
     cluster.local_node = 2;
     cluster.statuses[1] = cluster.statuses[2];
     cluster.infos[2].total_votes = 41;
@@ -251,7 +251,7 @@ TEST_F(WatcherTest, PollingFindsWhatIsNotAnnounced) {
     cluster.infos[2].qdevice_votes = 42;
   });
   ASSERT_TRUE(run_until([&] {
-    return state_.present->votes->present == 41 && state_.info->cluster_name == "renamed" &&
+    return state_.present->votes->present == 41 && state_.present->waiting_for_all &&
            state_.local_node == id(2);
   }));
   EXPECT_EQ(state_.present->votes->qdevice, 42U);
@@ -411,6 +411,39 @@ INSTANTIATE_TEST_SUITE_P(Calls, SyncTest,
                          ::testing::Values("cmap_get", "corosync_cfg_local_get",
                                            "corosync_cfg_node_status_get"),
                          [](const auto& row) { return row.param; });
+
+TEST_F(WatcherTest, ACallCutShortBySyncIsNotFollowedByAnother) {
+  start();
+  run_until_settled();
+  fake_corosync::hang("cmap_get");
+  fake_corosync::hang("corosync_cfg_local_get");
+  ASSERT_TRUE(run_until([] { return fake_corosync::wait_until_hanging("cmap_get", 0ms); }));
+  fake_corosync::change([](Cluster& cluster) { cluster.ring = {.nodeid = 1, .seq = 12}; });
+  fake_corosync::send_quorum_nodelist();
+  const std::size_t before = fake_corosync::calls("corosync_cfg_local_get");
+  ASSERT_TRUE(run_until([] { return !fake_corosync::wait_until_hanging("cmap_get", 0ms); }));
+  run_rounds(100);
+  EXPECT_EQ(fake_corosync::calls("corosync_cfg_local_get"), before);
+  fake_corosync::release("cmap_get");
+  fake_corosync::release("corosync_cfg_local_get");
+}
+
+TEST_F(WatcherTest, StatisticsAreReadAsSoonAsASyncHasEnded) {
+  Timing timing = quick();
+  timing.poll_interval = 1h;
+  timing.stale_after = 2h;
+  start(timing);
+  run_until_settled();
+  fake_corosync::change([](Cluster& cluster) { cluster.ring = {.nodeid = 1, .seq = 12}; });
+  fake_corosync::send_quorum_nodelist();
+  ASSERT_TRUE(run_until([&] { return is_syncing(state_); }));
+  fake_corosync::change(
+      [](Cluster& cluster) { cluster.statistics["stats.srp.mcast_retx"] = std::uint64_t{77}; });
+  fake_corosync::send_quorum_quorum();
+  EXPECT_TRUE(run_until([&] {
+    return state_.present && state_.present->totem && state_.present->totem->retransmits == 77U;
+  }));
+}
 
 TEST_F(WatcherTest, DuringASyncVotequorumIsWaitedFor) {
   start();
