@@ -21,10 +21,10 @@ class CorosyncError : public std::runtime_error {
   CorosyncError(std::string_view call, cs_error_t code, int system_error = 0);
 
   [[nodiscard]] cs_error_t code() const noexcept { return code_; }
-  // No access, or no space left in /dev/shm: a new try will not do better soon, and corosync writes
-  // lines into its log each time.
+  // No access, no space left in /dev/shm, no address space of our own: a new try will not do better
+  // soon, and each costs: lines in corosync's log, or memory that libqb leaks.
   [[nodiscard]] bool is_refusal() const noexcept {
-    return code_ == CS_ERR_ACCESS || code_ == CS_ERR_NO_SPACE;
+    return code_ == CS_ERR_ACCESS || code_ == CS_ERR_NO_SPACE || code_ == CS_ERR_NO_MEMORY;
   }
   [[nodiscard]] const Failure& failure() const noexcept { return failure_; }
 

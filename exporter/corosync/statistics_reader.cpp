@@ -79,9 +79,9 @@ std::optional<LinkStatistics> StatisticsReader::link(LinkId id) {
   if (cmap_.number(prefix + "latency_samples").value_or(0) > 0) {
     // Without pongs the mean stays what it was last, for ever.
     if (cmap_.number(prefix + "connected").value_or(0) != 0) {
-      link.latency = std::chrono::microseconds{cmap_.number(prefix + "latency_ave").value_or(0)};
+      link.latency = microseconds(prefix + "latency_ave");
     }
-    link.latency_max = std::chrono::microseconds{cmap_.number(prefix + "latency_max").value_or(0)};
+    link.latency_max = microseconds(prefix + "latency_max");
   }
   return link;
 }
@@ -89,10 +89,13 @@ std::optional<LinkStatistics> StatisticsReader::link(LinkId id) {
 std::map<Traffic, TrafficCounters> StatisticsReader::traffic(LinkId id) {
   const std::string prefix = link_prefix(id);
   std::map<Traffic, TrafficCounters> traffic;
+  bool is_whole = true;
   for (const auto& [kind, name] : traffics) {
     const auto count = [&, name = name](std::string_view direction, std::string_view what) {
-      return cmap_.number(prefix + std::string{direction} + std::string{name} + std::string{what})
-          .value_or(0);
+      const auto number =
+          cmap_.number(prefix + std::string{direction} + std::string{name} + std::string{what});
+      is_whole = is_whole && number;
+      return number.value_or(0);
     };
     traffic[kind] = {.receive_bytes = count("rx_", "_bytes"),
                      .receive_packets = count("rx_", "_packets"),
@@ -101,7 +104,7 @@ std::map<Traffic, TrafficCounters> StatisticsReader::traffic(LinkId id) {
                      .transmit_errors = count("tx_", "_errors"),
                      .transmit_retries = count("tx_", "_retries")};
   }
-  return traffic;
+  return is_whole ? traffic : std::map<Traffic, TrafficCounters>{};
 }
 
 Totem StatisticsReader::totem() {
@@ -127,6 +130,11 @@ Totem StatisticsReader::totem() {
     put(totem.token_losses, phase, cmap_.number(prefix + std::string{name} + "_token_lost"));
   }
   return totem;
+}
+
+std::optional<std::chrono::microseconds> StatisticsReader::microseconds(const std::string& key) {
+  const auto number = cmap_.number(key);
+  return number ? std::optional{std::chrono::microseconds{*number}} : std::nullopt;
 }
 
 std::optional<std::chrono::milliseconds> StatisticsReader::milliseconds(const std::string& key) {

@@ -33,7 +33,9 @@ class StatisticsReader {
 
  private:
   [[nodiscard]] std::optional<LinkStatistics> link(LinkId id);
+  // None where some of it is missing: the link is being taken out.
   [[nodiscard]] std::map<Traffic, TrafficCounters> traffic(LinkId id);
+  [[nodiscard]] std::optional<std::chrono::microseconds> microseconds(const std::string& key);
   [[nodiscard]] std::optional<std::chrono::milliseconds> milliseconds(const std::string& key);
   [[nodiscard]] std::optional<SchedulingPause> last_pause();
 

@@ -71,6 +71,7 @@ TEST(ErrorTest, KnowsWhatTheLibrarySaysWithoutCorosync) {
 TEST(ErrorTest, KnowsARefusal) {
   EXPECT_TRUE(CorosyncError("cmap_initialize_map", CS_ERR_ACCESS).is_refusal());
   EXPECT_TRUE(CorosyncError("cmap_initialize_map", CS_ERR_NO_SPACE).is_refusal());
+  EXPECT_TRUE(CorosyncError("cmap_initialize_map", CS_ERR_NO_MEMORY).is_refusal());
   EXPECT_FALSE(CorosyncError("cmap_initialize_map", CS_ERR_LIBRARY).is_refusal());
 }
 

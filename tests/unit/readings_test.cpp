@@ -191,12 +191,12 @@ class ReadingFailureTest : public ReadingsTest,
                            public ::testing::WithParamInterface<FailureCase> {};
 
 TEST_P(ReadingFailureTest, FailsOneSourceAndNoOther) {
-  fake_corosync::fail_next(GetParam().call, CS_ERR_NO_MEMORY);
+  fake_corosync::fail_next(GetParam().call, CS_ERR_TRY_AGAIN);
   const auto events = read();
   const auto failed = all<ReadingFailed>(events);
   ASSERT_EQ(failed.size(), 1U);
   EXPECT_EQ(failed[0].source, GetParam().source);
-  EXPECT_EQ(failed[0].failure, failure(GetParam().call, "CS_ERR_NO_MEMORY"));
+  EXPECT_EQ(failed[0].failure, failure(GetParam().call, "CS_ERR_TRY_AGAIN"));
   EXPECT_EQ(has<VotesRead>(events), GetParam().source != Source::votequorum);
   EXPECT_EQ(has<ConfigurationRead>(events), GetParam().source != Source::cmap);
   EXPECT_EQ(has<ReachabilityRead>(events), GetParam().source == Source::votequorum);
@@ -207,7 +207,7 @@ TEST_P(ReadingFailureTest, FailsOneSourceAndNoOther) {
 }
 
 TEST_P(ReadingFailureTest, LeavesNoHandleOfTheFailedSource) {
-  fake_corosync::fail_next(GetParam().call, CS_ERR_NO_MEMORY);
+  fake_corosync::fail_next(GetParam().call, CS_ERR_TRY_AGAIN);
   Request request = everything();
   request.statistics = false;
   read(request);
@@ -215,7 +215,7 @@ TEST_P(ReadingFailureTest, LeavesNoHandleOfTheFailedSource) {
 }
 
 TEST_P(ReadingFailureTest, IsOverWithTheNextReading) {
-  fake_corosync::fail_next(GetParam().call, CS_ERR_NO_MEMORY);
+  fake_corosync::fail_next(GetParam().call, CS_ERR_TRY_AGAIN);
   read();
   EXPECT_FALSE(has<ReadingFailed>(read()));
   EXPECT_EQ(fake_corosync::open_handles(), 4U);
@@ -247,7 +247,7 @@ std::vector<Source> sources_read(const std::vector<Event>& events) {
 }
 
 TEST_F(ReadingsTest, AFailureAtANodesLinksIsOneOfItsWholeSource) {
-  fake_corosync::fail_next("corosync_cfg_node_status_get", CS_ERR_NO_MEMORY);
+  fake_corosync::fail_next("corosync_cfg_node_status_get", CS_ERR_TRY_AGAIN);
   const auto events = read();
   EXPECT_FALSE(has<ReachabilityRead>(events));
   EXPECT_EQ(all<ReadingFailed>(events).at(0).source, Source::cfg);
@@ -267,7 +267,7 @@ TEST_F(ReadingsTest, AFailureAtTheStatisticsIsOneOfCmap) {
 
 TEST_F(ReadingsTest, AFailureOfCfgLeavesTheLinksStatistics) {
   const auto before = all<LinkStatisticsRead>(read()).at(0).links;
-  fake_corosync::fail_next("corosync_cfg_node_status_get", CS_ERR_NO_MEMORY);
+  fake_corosync::fail_next("corosync_cfg_node_status_get", CS_ERR_TRY_AGAIN);
   EXPECT_EQ(all<LinkStatisticsRead>(read()).at(0).links, before);
 }
 
@@ -328,7 +328,7 @@ TEST_P(ReadingRefusalTest, IsTriedAgainAfterThatWhile) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Codes, ReadingRefusalTest,
-                         ::testing::Values(CS_ERR_ACCESS, CS_ERR_NO_SPACE));
+                         ::testing::Values(CS_ERR_ACCESS, CS_ERR_NO_SPACE, CS_ERR_NO_MEMORY));
 
 TEST_F(ReadingsTest, EverySourceMayFailAtOnce) {
   fake_corosync::kill();

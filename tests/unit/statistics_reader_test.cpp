@@ -112,7 +112,12 @@ class StatisticsTurnsTest : public StatisticsReaderTest {
       const std::string link = "stats.knet.node" + std::to_string(node) + ".link0.";
       statistics[link + "down_count"] = packets;
       statistics[link + "up_count"] = packets;
-      statistics[link + "rx_data_packets"] = packets;
+      for (const std::string kind : {"data", "ping", "pong", "pmtu"}) {
+        for (const std::string counter : {"rx_*_bytes", "rx_*_packets", "tx_*_bytes",
+                                          "tx_*_packets", "tx_*_errors", "tx_*_retries"}) {
+          statistics[link + std::string{counter}.replace(3, 1, kind)] = packets;
+        }
+      }
     }
     set(statistics);
   }
@@ -155,6 +160,13 @@ TEST_F(StatisticsTurnsTest, WhatIsNotTrafficIsReadEachTime) {
     EXPECT_EQ(statistics.downs, 2U);
     EXPECT_EQ(statistics.ups, 2U);
   }
+}
+
+TEST_F(StatisticsTurnsTest, TrafficOfWhichACounterIsMissingIsUnknown) {
+  set_packets(2, 1);
+  fake_corosync::change(
+      [](Cluster& cluster) { cluster.statistics.erase("stats.knet.node2.link0.tx_pmtu_bytes"); });
+  EXPECT_EQ(packets(links(2)), (std::vector<std::int64_t>{1, -1}));
 }
 
 TEST_F(StatisticsTurnsTest, ALinkThatComesBackIsReadAtOnce) {

@@ -30,7 +30,7 @@ const auto errors = ::testing::Values(ErrorCase{"CS_ERR_TRY_AGAIN", CS_ERR_TRY_A
                                       ErrorCase{"CS_ERR_INTERRUPT", CS_ERR_INTERRUPT},
                                       ErrorCase{"CS_ERR_NOT_SUPPORTED", CS_ERR_NOT_SUPPORTED},
                                       ErrorCase{"CS_ERR_MESSAGE_ERROR", CS_ERR_MESSAGE_ERROR},
-                                      ErrorCase{"CS_ERR_NO_MEMORY", CS_ERR_NO_MEMORY},
+                                      ErrorCase{"CS_ERR_NO_MEMORY", CS_ERR_NO_MEMORY, true},
                                       // Not in the list, but what a full /dev/shm answers.
                                       ErrorCase{"CS_ERR_NO_SPACE", CS_ERR_NO_SPACE, true});
 
@@ -161,7 +161,7 @@ INSTANTIATE_TEST_SUITE_P(
                                          ErrorCase{"CS_ERR_INTERRUPT", CS_ERR_INTERRUPT},
                                          ErrorCase{"CS_ERR_NOT_SUPPORTED", CS_ERR_NOT_SUPPORTED},
                                          ErrorCase{"CS_ERR_MESSAGE_ERROR", CS_ERR_MESSAGE_ERROR},
-                                         ErrorCase{"CS_ERR_NO_MEMORY", CS_ERR_NO_MEMORY})),
+                                         ErrorCase{"CS_ERR_NO_MEMORY", CS_ERR_NO_MEMORY, true})),
     name_row);
 
 class NothingWaitsTest : public WatcherTest, public ::testing::WithParamInterface<std::string> {};
