@@ -24,7 +24,8 @@ add_library(civetweb STATIC ${source}/src/civetweb.c)
 target_include_directories(civetweb SYSTEM PUBLIC ${source}/include)
 target_compile_definitions(civetweb PRIVATE
   OPENSSL_API_3_0 NO_SSL_DL USE_IPV6
-  NO_FILES NO_CGI NO_CACHING)
+  NO_FILES NO_CGI NO_CACHING
+  USE_STACK_SIZE=262144) # Debian has 100 KiB; TLS handshakes come on top of what handlers need
 # It accepts through web/server.cpp, which refuses an address more than its share.
 target_compile_definitions(civetweb PRIVATE accept=corosync_exporter_accept)
 target_compile_options(civetweb PRIVATE -w $<$<CONFIG:Debug>:-O1>)
