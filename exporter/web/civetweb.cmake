@@ -17,7 +17,6 @@ if(NOT EXISTS ${source}/src/civetweb.c)
   return()
 endif()
 
-find_package(OpenSSL 3 REQUIRED)
 enable_language(C)
 
 add_library(civetweb STATIC ${source}/src/civetweb.c)
