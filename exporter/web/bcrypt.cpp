@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <stdexcept>
 
 namespace corosync_exporter {
 namespace {
@@ -41,11 +42,13 @@ bool bcrypt_matches(const std::string& password, const std::string& hash) {
   const auto data = std::make_unique<crypt_data>();  // 32 KiB: too much for an HTTP thread's stack
   const char* const raw = crypt_r(password.c_str(), hash.c_str(), data.get());
   const std::string_view computed = raw == nullptr ? "" : raw;
+  if (computed.size() != hash_length || hash.size() != hash_length) {
+    throw std::runtime_error("crypt_r cannot compute a bcrypt hash");
+  }
   // The salt is left out: its last character has bits that do not count, which libxcrypt clears.
-  return computed.size() == hash_length && hash.size() == hash_length &&
-         CRYPTO_memcmp(computed.substr(hash_length - digest_length).data(),
-                       std::string_view{hash}.substr(hash_length - digest_length).data(),
-                       digest_length) == 0;
+  constexpr std::size_t digest_at = hash_length - digest_length;
+  return CRYPTO_memcmp(computed.substr(digest_at).data(), hash.data() + digest_at, digest_length) ==
+         0;
 }
 
 }  // namespace corosync_exporter

@@ -13,8 +13,8 @@ namespace corosync_exporter {
 [[nodiscard]] std::optional<int> bcrypt_cost(std::string_view hash);
 
 // As with every bcrypt, 72 bytes of the password count. Takes some 60 ms of CPU at cost 10, twice
-// that at 11, and little stack.
-// REQUIRES: bcrypt_cost(hash). The password holds no NUL.
+// that at 11, and little stack. Throws std::runtime_error where libxcrypt cannot, for want of
+// memory. REQUIRES: bcrypt_cost(hash). The password holds no NUL and has less than 512 bytes.
 [[nodiscard]] bool bcrypt_matches(const std::string& password, const std::string& hash);
 
 }  // namespace corosync_exporter

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is let in, how often, and how many at once.
+//
+// Any thread, all of it. Time comes in as an argument and does not go back. Little stack is used.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <array>
+#include <chrono>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "web/web_config.h"
+
+namespace corosync_exporter {
+
+using AccessTime = std::chrono::steady_clock::time_point;
+
+// Who counts as one: an IPv4 address, or an IPv6 /64, which is what one is given at the least.
+struct Network {
+  std::array<std::uint8_t, 16> bytes{};  // IPv4 is mapped; all zero: neither
+  auto operator<=>(const Network&) const = default;
+};
+[[nodiscard]] Network network_of(const sockaddr& address);
+[[nodiscard]] Network network_of(const std::string& numeric_address);
+
+// One token an interval, and no more than `burst` of them; full at first.
+// REQUIRES: 0 < interval <= 100 years. Not thread-safe by itself.
+class TokenBucket {
+ public:
+  TokenBucket(std::chrono::nanoseconds interval, unsigned burst);
+
+  // False where there is none.
+  [[nodiscard]] bool take(AccessTime now);
+  [[nodiscard]] bool is_empty(AccessTime now) const;
+  [[nodiscard]] bool is_full(AccessTime now) const { return full_at_ <= now; }
+
+ private:
+  std::chrono::nanoseconds interval_;
+  std::chrono::nanoseconds capacity_;  // the time that it takes to fill
+  AccessTime full_at_ = AccessTime::min();
+};
+
+// The configuration's rate_limit, for all clients together.
+class RateLimiter {
+ public:
+  explicit RateLimiter(const RateLimit& limit) : bucket_(limit.interval, limit.burst) {}
+
+  // False: too many, 429.
+  [[nodiscard]] bool allows(AccessTime now);
+
+ private:
+  std::mutex mutex_;
+  TokenBucket bucket_;
+};
+
+enum class Verdict {
+  granted,
+  denied,  // 401, with WWW-Authenticate
+  busy,    // 429: not looked at, it may be right
+};
+
+// Basic authentication against bcrypt hashes, which take 60 ms of CPU and more each. So that nobody
+// can spend the CPU, and nobody is kept out by who tries:
+//
+// - What has been found right is remembered, one password a user, and is granted at once from then
+//   on, whoever else is trying. What has been found wrong is remembered too, the last 64 of it
+//   apart from the former. Neither as text: as HMAC under a key of this process.
+// - All else is measured, one at a time, with at most 4 waiting, and 10 % of a core in the long
+// run:
+//   of a client's tries the first 3, then one each 60 times what one takes; of all clients together
+//   10, then one each 10 times. One client alone cannot use up what all have; some six together
+//   can, and then new passwords are busy until they stop, those known to be right are not.
+// - An unknown user is measured against the hash of a user that depends on the name, and so takes
+// as
+//   long as a known one, also where hashes differ in cost.
+class PasswordCheck {
+ public:
+  using Matches = std::function<bool(const std::string& password, const std::string& hash)>;
+
+  // REQUIRES: hashes of which bcrypt_cost knows the cost. `matches` is bcrypt_matches but in tests.
+  PasswordCheck(const std::map<std::string, std::string>& users, Matches matches);
+
+  // `authorization` is the header's value, empty where there is none. Waits for bcrypt.
+  [[nodiscard]] Verdict check(std::string_view authorization, const Network& client,
+                              AccessTime now);
+
+ private:
+  using Digest = std::array<unsigned char, 32>;
+
+  struct User {
+    std::string name;
+    std::string hash;
+    std::optional<Digest> proven{};
+  };
+
+  struct Client {
+    Network network;
+    TokenBucket tries;
+  };
+
+  [[nodiscard]] Digest digest(const std::string& text) const;
+  [[nodiscard]] std::optional<Verdict> remembered(const User* user,
+                                                  const Digest& credentials) const;
+  [[nodiscard]] bool may_try(const Network& client, AccessTime now);
+  [[nodiscard]] Verdict measure(User* user, const User& measured, const std::string& password,
+                                const Digest& credentials);
+
+  const Matches matches_;
+  const std::chrono::nanoseconds check_time_;
+  Digest key_{};
+
+  std::mutex measuring_;  // held for as long as bcrypt takes; before mutex_ where both are
+
+  mutable std::mutex mutex_;
+  std::vector<User> users_;  // but for `proven`, as they were
+  std::deque<Digest> wrong_;
+  std::vector<Client> clients_;  // whose bucket is not full: some thirty, as all share one budget
+  TokenBucket tries_;
+  std::size_t waiting_ = 0;
+};
+
+// How many connections there are at once, of one client and in all.
+class ConnectionLimits {
+ public:
+  // A connection's; free again when it goes.
+  class Place {
+   public:
+    Place(ConnectionLimits& limits, const Network& client) : limits_(limits), client_(client) {}
+    ~Place() { limits_.release(client_); }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+
+   private:
+    ConnectionLimits& limits_;
+    Network client_;
+  };
+
+  ConnectionLimits(std::size_t most_of_one, std::size_t most)
+      : most_of_one_(most_of_one), most_(most) {}
+
+  // Null where there are too many. REQUIRES: the limits outlive the place.
+  [[nodiscard]] std::unique_ptr<Place> acquire(const Network& client);
+
+ private:
+  void release(const Network& client);
+
+  const std::size_t most_of_one_;
+  const std::size_t most_;
+
+  std::mutex mutex_;
+  std::map<Network, std::size_t> places_;  // of who has any
+  std::size_t taken_ = 0;
+};
+
+}  // namespace corosync_exporter
