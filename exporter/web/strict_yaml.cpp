@@ -23,20 +23,37 @@ bool is_control(char c) {
   return (c >= 0 && c < space && c != '\t' && c != '\n' && c != '\r') || c == del;
 }
 
-int line_at(std::string_view text, std::string_view::const_iterator position) {
-  return 1 + static_cast<int>(std::count(text.begin(), position, '\n'));
+int line_at(std::string_view text, std::size_t position) {
+  return 1 + static_cast<int>(std::ranges::count(text.substr(0, position), '\n'));
+}
+
+// What ends a line to YAML and not to who reads it.
+std::size_t find_hidden_break(std::string_view text) {
+  constexpr std::array<std::string_view, 3> breaks{"\u0085", "\u2028", "\u2029"};
+  std::size_t found = text.find('\r');
+  while (found != std::string_view::npos && text.substr(found + 1).starts_with('\n')) {
+    found = text.find('\r', found + 1);
+  }
+  for (const std::string_view each : breaks) {
+    found = std::min(found, text.find(each));
+  }
+  return found;
 }
 
 // libyaml would read UTF-16 too.
 void check_characters(std::string_view text) {
-  const auto* const control = std::ranges::find_if(text, is_control);
-  if (control != text.end()) {
-    throw YamlError(line_at(text, control), "", "there is a control character");
-  }
-  const auto* const invalid = utf8::find_invalid(text.begin(), text.end());
-  if (invalid != text.end()) {
-    throw YamlError(line_at(text, invalid), "", "there is a character that is not UTF-8");
-  }
+  const auto refuse_at = [&](std::size_t position, const std::string& complaint) {
+    if (position < text.size()) {
+      throw YamlError(line_at(text, position), "", complaint);
+    }
+  };
+  const auto position_of = [&](std::string_view::const_iterator iterator) {
+    return static_cast<std::size_t>(iterator - text.begin());
+  };
+  refuse_at(position_of(std::ranges::find_if(text, is_control)), "there is a control character");
+  refuse_at(position_of(utf8::find_invalid(text.begin(), text.end())),
+            "there is a character that is not UTF-8");
+  refuse_at(find_hidden_break(text), "there is a line break that does not look like one");
 }
 
 using Kind = YamlNode::Kind;
@@ -57,7 +74,7 @@ class Event {
 class Parser {
  public:
   // REQUIRES: the text outlives the parser.
-  explicit Parser(std::string_view text) {
+  explicit Parser(std::string_view text) : last_line_(line_at(text, text.size())) {
     if (yaml_parser_initialize(&raw_) == 0) {
       throw std::bad_alloc{};
     }
@@ -88,8 +105,12 @@ class Parser {
       complaint += " " + std::string{raw_.context} + " that begins in line " +
                    std::to_string(raw_.context_mark.line + 1);
     }
-    throw YamlError(static_cast<int>(raw_.problem_mark.line) + 1, "", complaint);
+    // libyaml ends the last line if nothing else does.
+    const int line = static_cast<int>(raw_.problem_mark.line) + 1;
+    throw YamlError(std::min(line, last_line_), "", complaint);
   }
+
+  int last_line_;
 
   yaml_parser_t raw_{};
 };

@@ -240,6 +240,24 @@ std::string header_value_of(const Field& field) {
   return first == std::string::npos ? "" : value.substr(first, last - first + 1);
 }
 
+// One line whatever a key holds, and not a long one.
+std::string printable(std::string key) {
+  constexpr std::size_t longest = 100;
+  constexpr char space = 0x20;
+  const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U; };
+  std::ranges::replace_if(
+      key, [](char c) { return c >= 0 && c < space; }, '?');
+  if (key.size() > longest) {
+    std::size_t end = longest;
+    while (end > 0 && continues(key[end])) {
+      --end;
+    }
+    key.resize(end);
+    key += "...";
+  }
+  return key;
+}
+
 class Reader {
  public:
   explicit Reader(std::filesystem::path directory) : directory_(std::move(directory)) {}
@@ -260,7 +278,7 @@ class Reader {
 
  private:
   void remark(const std::string& key, const std::string& sentence) {
-    config_.remarks.push_back(key + ": " + sentence);
+    config_.remarks.push_back(printable(key) + ": " + sentence);
   }
 
   [[nodiscard]] std::string path_of(const Field& field) const {
@@ -427,24 +445,6 @@ class Reader {
 };
 
 // ---- The file ----------------------------------------------------------------------------------
-
-// One line whatever a key holds, and not a long one.
-std::string printable(std::string key) {
-  constexpr std::size_t longest = 100;
-  constexpr char space = 0x20;
-  const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U; };
-  std::ranges::replace_if(
-      key, [](char c) { return c >= 0 && c < space; }, '?');
-  if (key.size() > longest) {
-    std::size_t end = longest;
-    while (end > 0 && continues(key[end])) {
-      --end;
-    }
-    key.resize(end);
-    key += "...";
-  }
-  return key;
-}
 
 std::string message(const std::filesystem::path& file, const YamlError& error) {
   return file.string() + ":" + std::to_string(error.line()) + ": " +

@@ -60,7 +60,7 @@ struct WebConfig {
       headers{};                               // in the file's order, no line breaks
   std::map<std::string, std::string> users{};  // bcrypt hashes by name; none: no password is asked
   std::optional<RateLimit> rate_limit{};
-  std::vector<std::string> remarks{};  // one sentence each, on what is hardly meant as it stands
+  std::vector<std::string> remarks{};  // a line each, on what is hardly meant as it stands
 
   bool operator==(const WebConfig&) const = default;
 };

@@ -59,6 +59,11 @@ TEST(WebConfigTest, AByteOrderMarkIsNoText) {
             (RateLimit{.interval = 1s, .burst = 2}));
 }
 
+TEST(WebConfigTest, LinesMayEndAsOnWindows) {
+  EXPECT_EQ(parsed("rate_limit:\r\n  interval: 1s\r\n  burst: 2\r\n").rate_limit,
+            (RateLimit{.interval = 1s, .burst = 2}));
+}
+
 TEST(WebConfigTest, TlsHasTheToolkitsDefaults) {
   EXPECT_EQ(tls_of(""), (TlsSettings{.cert_file = "/etc/exporter/server.crt",
                                      .key_file = "/etc/exporter/server.key",
@@ -318,7 +323,11 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"rate_limit: {}\n# \x1b[0m\n", 2, ""}, Wrong{"rate_limit: {}\n# \xff\n", 2, ""},
         Wrong{"\xff\xfer\0a\0"s, 1, ""},
         Wrong{"tls_server_config:\n  cert_file: \"a\\0b\"\n", 2, "tls_server_config.cert_file"},
-        Wrong{"\"a\\nb\": 1\n", 1, "a?b"},
+        Wrong{"rate_limit: {}\n# \u0085basic_auth_users: {}", 2, ""},
+        Wrong{"rate_limit: {}\n# \u2028basic_auth_users: {}", 2, ""},
+        Wrong{"rate_limit: {}\n# \u2029basic_auth_users: {}", 2, ""},
+        Wrong{"rate_limit: {}\r\n# \rbasic_auth_users: {}", 2, ""},
+        Wrong{"rate_limit: {}\nn", 2, ""}, Wrong{"\"a\\nb\": 1\n", 1, "a?b"},
         Wrong{std::string(1000, 'k') + ": 1\n", 1, std::string(100, 'k') + "..."}));
 
 INSTANTIATE_TEST_SUITE_P(
