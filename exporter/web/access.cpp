@@ -24,9 +24,10 @@ using std::chrono::nanoseconds;
 // ---- Networks ----------------------------------------------------------------------------------
 
 Network network_of(const in_addr& address) {
-  constexpr std::size_t prefix_length = 12;
-  Network network{.bytes = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}};
-  std::memcpy(network.bytes.data() + prefix_length, &address, sizeof(address));
+  constexpr std::array<std::uint8_t, 12> prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, UINT8_MAX, UINT8_MAX};
+  Network network;
+  std::ranges::copy(prefix, network.bytes.begin());
+  std::memcpy(network.bytes.data() + prefix.size(), &address, sizeof(address));
   return network;
 }
 

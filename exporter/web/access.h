@@ -4,11 +4,11 @@
 // Any thread, all of it. Time comes in as an argument and does not go back. Little stack is used.
 #pragma once
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <chrono>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -29,8 +29,10 @@ using AccessTime = std::chrono::steady_clock::time_point;
 
 // Who counts as one: an IPv4 address, or an IPv6 /64, which is what one is given at the least.
 struct Network {
-  std::array<std::uint8_t, 16> bytes{};  // IPv4 is mapped; all zero: neither
-  auto operator<=>(const Network&) const = default;
+  std::array<std::uint8_t, sizeof(in6_addr)> bytes{};  // IPv4 is mapped; all zero: neither
+
+  bool operator==(const Network&) const = default;
+  bool operator<(const Network& other) const { return bytes < other.bytes; }
 };
 [[nodiscard]] Network network_of(const sockaddr& address);
 [[nodiscard]] Network network_of(const std::string& numeric_address);
@@ -48,7 +50,7 @@ class TokenBucket {
 
  private:
   std::chrono::nanoseconds interval_;
-  std::chrono::nanoseconds capacity_;  // the time that it takes to fill
+  std::chrono::nanoseconds capacity_{};  // the time that it takes to fill
   AccessTime full_at_ = AccessTime::min();
 };
 
@@ -97,7 +99,8 @@ class PasswordCheck {
                               AccessTime now);
 
  private:
-  using Digest = std::array<unsigned char, 32>;
+  static constexpr std::size_t digest_size = 32;  // SHA-256's
+  using Digest = std::array<unsigned char, digest_size>;
 
   struct User {
     std::string name;

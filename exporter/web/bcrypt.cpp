@@ -31,7 +31,8 @@ std::optional<int> bcrypt_cost(std::string_view hash) {
   const bool has_prefix =
       hash.starts_with("$2a$") || hash.starts_with("$2b$") || hash.starts_with("$2y$");
   if (!has_prefix || hash.size() != hash_length || !is_digit(hash[4]) || !is_digit(hash[5]) ||
-      hash[6] != '$' || !std::ranges::all_of(hash.substr(prefix_length), is_base64_of_bcrypt)) {
+      hash[prefix_length - 1] != '$' ||
+      !std::ranges::all_of(hash.substr(prefix_length), is_base64_of_bcrypt)) {
     return std::nullopt;
   }
   const int cost = 10 * (hash[4] - '0') + (hash[5] - '0');
@@ -46,9 +47,9 @@ bool bcrypt_matches(const std::string& password, const std::string& hash) {
     throw std::runtime_error("crypt_r cannot compute a bcrypt hash");
   }
   // The salt is left out: its last character has bits that do not count, which libxcrypt clears.
-  constexpr std::size_t digest_at = hash_length - digest_length;
-  return CRYPTO_memcmp(computed.substr(digest_at).data(), hash.data() + digest_at, digest_length) ==
-         0;
+  const std::string_view ours = computed.substr(hash_length - digest_length);
+  const std::string_view known = std::string_view{hash}.substr(hash_length - digest_length);
+  return CRYPTO_memcmp(ours.data(), known.data(), digest_length) == 0;
 }
 
 }  // namespace corosync_exporter

@@ -17,10 +17,9 @@ namespace {
 // A mapping in a mapping in a mapping is as deep as anything goes that could be right.
 constexpr std::size_t deepest = 8;
 
-bool is_control(char c) {
-  constexpr char space = 0x20;
-  constexpr char del = 0x7f;
-  return (c >= 0 && c < space && c != '\t' && c != '\n' && c != '\r') || c == del;
+bool is_control(unsigned char c) {
+  constexpr unsigned char del = 0x7f;
+  return (c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == del;
 }
 
 int line_at(std::string_view text, std::size_t position) {
@@ -120,12 +119,17 @@ bool is_null(std::string_view plain) {
   return std::ranges::find(spellings, plain) != spellings.end();
 }
 
+// NOLINTBEGIN(cppcoreguidelines-pro-type-union-access): the event's type says which one it is
+const auto& scalar_of(const yaml_event_t& event) { return event.data.scalar; }
+const auto& list_of(const yaml_event_t& event) { return event.data.sequence_start; }
+const auto& mapping_of(const yaml_event_t& event) { return event.data.mapping_start; }
+// NOLINTEND(cppcoreguidelines-pro-type-union-access)
+
 // Makes nodes of events, and refuses as early as it can.
 class TreeBuilder {
  public:
   // False at the end.
   bool take(const yaml_event_t& event) {
-    const auto& data = event.data;
     switch (event.type) {
       case YAML_DOCUMENT_START_EVENT:
         if (std::exchange(has_document_, true)) {
@@ -135,15 +139,15 @@ class TreeBuilder {
       case YAML_ALIAS_EVENT:
         refuse(event, "aliases are not supported");
       case YAML_SCALAR_EVENT:
-        check_properties(event, data.scalar.tag, data.scalar.anchor);
+        check_properties(event, scalar_of(event).tag, scalar_of(event).anchor);
         take_text(event);
         break;
       case YAML_SEQUENCE_START_EVENT:
-        check_properties(event, data.sequence_start.tag, data.sequence_start.anchor);
+        check_properties(event, list_of(event).tag, list_of(event).anchor);
         open(event, Kind::list);
         break;
       case YAML_MAPPING_START_EVENT:
-        check_properties(event, data.mapping_start.tag, data.mapping_start.anchor);
+        check_properties(event, mapping_of(event).tag, mapping_of(event).anchor);
         open(event, Kind::mapping);
         break;
       case YAML_SEQUENCE_END_EVENT:
@@ -199,7 +203,7 @@ class TreeBuilder {
   }
 
   void take_text(const yaml_event_t& event) {
-    const auto& scalar = event.data.scalar;
+    const auto& scalar = scalar_of(event);
     const std::string text{reinterpret_cast<const char*>(scalar.value), scalar.length};
     if (std::ranges::any_of(text, is_control)) {
       refuse(event, "there is a control character");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "web/web_config.h"
 
+#include <utf8cpp/utf8.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -89,7 +91,7 @@ bool bool_of(const Field& field) {
 
 // Decimal only: 010 is 8 to one reader and 10 to another.
 unsigned count_of(const Field& field) {
-  const std::string& text = field.node.text;
+  const std::string_view text = field.node.text;
   unsigned number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   const bool is_octal = text.size() > 1 && text.starts_with('0');
@@ -243,16 +245,11 @@ std::string header_value_of(const Field& field) {
 // One line whatever a key holds, and not a long one.
 std::string printable(std::string key) {
   constexpr std::size_t longest = 100;
-  constexpr char space = 0x20;
-  const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U; };
   std::ranges::replace_if(
-      key, [](char c) { return c >= 0 && c < space; }, '?');
+      key, [](unsigned char c) { return c < ' '; }, '?');
   if (key.size() > longest) {
-    std::size_t end = longest;
-    while (end > 0 && continues(key[end])) {
-      --end;
-    }
-    key.resize(end);
+    key.resize(longest);
+    key.erase(utf8::find_invalid(key.begin(), key.end()), key.end());
     key += "...";
   }
   return key;

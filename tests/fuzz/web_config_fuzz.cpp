@@ -12,7 +12,7 @@ namespace corosync_exporter {
 namespace {
 
 bool is_one_line(std::string_view text) {
-  return std::ranges::none_of(text, [](char c) { return c >= 0 && c < ' '; });
+  return std::ranges::none_of(text, [](unsigned char c) { return c < ' '; });
 }
 
 void check_tls(const TlsSettings& tls) {

@@ -328,6 +328,9 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"rate_limit: {}\n# \u2029basic_auth_users: {}", 2, ""},
         Wrong{"rate_limit: {}\r\n# \rbasic_auth_users: {}", 2, ""},
         Wrong{"rate_limit: {}\nn", 2, ""}, Wrong{"\"a\\nb\": 1\n", 1, "a?b"},
+        Wrong{"x\u20ac" + std::string(98, 'k') + ": 1\n", 1,
+              "x\u20ac" + std::string(96, 'k') + "..."},
+        Wrong{std::string(98, 'k') + "\u20ac: 1\n", 1, std::string(98, 'k') + "..."},
         Wrong{std::string(1000, 'k') + ": 1\n", 1, std::string(100, 'k') + "..."}));
 
 INSTANTIATE_TEST_SUITE_P(
