@@ -412,7 +412,6 @@ ContextPtr new_base() {
 // about the client's certificate; the rest a connection has copied from its first context.
 bool apply(SSL_CTX* context, SSL* connection) {
   const std::string& groups = details_of(context).groups;
-  SSL_clear_options(connection, SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_set_options(connection, SSL_CTX_get_options(context));
   SSL_set_verify(connection, SSL_CTX_get_verify_mode(context), nullptr);
   return SSL_set_SSL_CTX(connection, context) != nullptr &&

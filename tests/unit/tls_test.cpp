@@ -672,6 +672,15 @@ TEST_F(TlsTest, AFailedReloadKeepsWhatWasAndIsToldOnce) {
   EXPECT_EQ(complaint(tls, settings()), missing) << "a failure after a success is a new one";
 }
 
+TEST_F(TlsTest, AFailureThatReturnsIsToldAgain) {
+  TlsContext tls{settings()};
+  TlsSettings wrong = settings();
+  wrong.curve_preferences = {"round"};
+  EXPECT_NE(complaint(tls, wrong), "none");
+  EXPECT_EQ(complaint(tls, settings()), "none");
+  EXPECT_NE(complaint(tls, wrong), "none");
+}
+
 TEST_F(TlsTest, AHandshakeUnderWayEndsAsItBegan) {
   TlsSettings first = settings(ClientAuth::require_and_verify);
   first.client_allowed_sans = {"me"};
@@ -842,12 +851,15 @@ TEST_F(TlsTest, ASettingThatMakesNoSenseIsNamed) {
 }
 
 TEST_F(TlsTest, OpenSslsErrorQueueIsLeftAsItWas) {
+  constexpr int others = 4711;
   ERR_clear_error();
+  ERR_raise(ERR_LIB_USER, others);
   TlsContext tls{settings()};
-  EXPECT_EQ(ERR_peek_error(), 0);
   write("cert", "");
   EXPECT_NE(complaint(tls, settings()), "none");
-  EXPECT_EQ(ERR_peek_error(), 0);
+  EXPECT_EQ(ERR_GET_REASON(ERR_peek_last_error()), others);
+  EXPECT_EQ(ERR_GET_REASON(ERR_get_error()), others);
+  EXPECT_EQ(ERR_get_error(), 0);
 }
 
 }  // namespace
