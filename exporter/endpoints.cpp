@@ -19,9 +19,12 @@ Response metrics(const Facts& facts, Page& page, ProcessText* process) {
   const auto state = facts.state.read();
   const auto waiting_since = facts.waiting_since();
   const SteadyTime now = current_moment().steady;
-  const Self self{
-      .call_in_flight = waiting_since ? std::optional{now - *waiting_since} : std::nullopt,
-      .http_answers = facts.requests.answered()};
+  Self self{.call_in_flight = waiting_since ? std::optional{now - *waiting_since} : std::nullopt,
+            .http_answers = facts.requests.answered()};
+  if (const auto reloads = facts.web_config.reloads()) {
+    self.web_config = {.last_reload_succeeded = reloads->last_succeeded,
+                       .reload_failures = reloads->failures};
+  }
   return {
       .content_type = exposition_type,
       .body = page.text(state, now, self, process != nullptr ? process->at(now) : std::string{})};

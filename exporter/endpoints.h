@@ -12,6 +12,7 @@
 #include "model/cluster_state.h"
 #include "model/snapshot_cell.h"
 #include "options.h"
+#include "web/live_config.h"
 #include "web/server.h"
 
 namespace corosync_exporter {
@@ -20,6 +21,7 @@ namespace corosync_exporter {
 struct Facts {
   const SnapshotCell<ClusterState>& state;
   const RequestCounter& requests;
+  const LiveConfig& web_config;
   std::function<std::optional<SteadyTime>()> waiting_since;  // of the call to corosync under way
 };
 

@@ -80,7 +80,7 @@ std::string escaped(std::uint32_t code) {
 }
 
 // In double quotes, escaped as JSON wants it, which logfmt's readers understand too.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string valid;
   utf8::replace_invalid(text.begin(), text.end(), std::back_inserter(valid));
   std::string result = "\"";
@@ -125,11 +125,11 @@ class Line {
   static constexpr std::string_view line_end = "}\n";
 
   [[nodiscard]] std::string spell(std::string_view text) const {
-    return !json_ && needs_no_quotes(text) ? std::string(text) : quoted(text);
+    return !json_ && needs_no_quotes(text) ? std::string(text) : in_quotes(text);
   }
   [[nodiscard]] std::string spell(double number) const {
     const std::string text = fmt::format("{}", number);
-    return json_ && !std::isfinite(number) ? quoted(text) : text;  // JSON has no NaN
+    return json_ && !std::isfinite(number) ? in_quotes(text) : text;  // JSON has no NaN
   }
   template <typename Whole>
   [[nodiscard]] std::string spell(Whole value) const {

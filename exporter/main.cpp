@@ -21,7 +21,9 @@
 #include "model/snapshot_cell.h"
 #include "options.h"
 #include "version.h"
+#include "web/live_config.h"
 #include "web/server.h"
+#include "web/web_config.h"
 
 namespace corosync_exporter {
 namespace {
@@ -73,6 +75,7 @@ int run(EventLoop& loop, Watcher& watcher) {
 Build build() { return {.version = std::string{version()}, .revision = std::string{revision()}}; }
 
 int serve(const Options& options, const Logger& log) {
+  const LiveConfig web_config{options.web_config_file, log};
   SnapshotCell<ClusterState> state{ClusterState{.stale_after = options.stale_after}};
   EventLoop loop;
   Watcher watcher{loop,
@@ -83,12 +86,14 @@ int serve(const Options& options, const Logger& log) {
                   [&](const ClusterState& fresh) { state.publish(fresh); }};
 
   RequestCounter requests;
-  const Facts facts{.state = state, .requests = requests, .waiting_since = [&watcher] {
-                      const auto waiting = watcher.waiting();
-                      return waiting ? std::optional{waiting->since} : std::nullopt;
-                    }};
+  const Facts facts{
+      .state = state, .requests = requests, .web_config = web_config, .waiting_since = [&watcher] {
+        const auto waiting = watcher.waiting();
+        return waiting ? std::optional{waiting->since} : std::nullopt;
+      }};
   const Server server{options.listen_addresses,
-                      endpoints(options, facts, std::make_shared<Page>(build())), requests, log};
+                      endpoints(options, facts, std::make_shared<Page>(build())), web_config,
+                      requests, log};
 
   stop_on_signals(loop);  // not before: to look up a host name may take its time
   watcher.start();
@@ -148,6 +153,9 @@ int main(int argc, char** argv) {
     }
     return serve(options, Logger{options.log_level, options.log_format});
   } catch (const UsageError& error) {
+    complain(error);
+    return exit_usage;
+  } catch (const WebConfigError& error) {
     complain(error);
     return exit_usage;
   } catch (const std::exception& error) {

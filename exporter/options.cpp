@@ -212,6 +212,10 @@ void describe(CLI::App& app, Options& options) {
       Repeat::allowed);
   add(app, "--web.telemetry-path", "PATH", "Path of the metrics. Default: /metrics",
       [&](const auto& value) { options.telemetry_path = parse_telemetry_path(value); });
+  add(app, "--web.config.file", "FILE",
+      "TLS, passwords, headers and a rate limit, as the Prometheus exporter-toolkit has them. "
+      "Default: none",
+      [&](const auto& value) { options.web_config_file = value; });
   add_switch(app, "collector.links", "Metrics of the links to the other nodes. Default: on",
              options.links);
   add_switch(app, "collector.totem", "Metrics of the totem protocol. Default: on", options.totem);

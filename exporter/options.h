@@ -5,6 +5,8 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <variant>
@@ -18,6 +20,7 @@ namespace corosync_exporter {
 struct Options {
   std::vector<ListenAddress> listen_addresses{{.host = "", .port = 10056}};  // never empty
   std::string telemetry_path = "/metrics";
+  std::optional<std::filesystem::path> web_config_file{};
   bool links = true;
   bool totem = true;
   bool process = true;

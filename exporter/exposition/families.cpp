@@ -526,6 +526,14 @@ Families momentary_families(const ClusterState& state, SteadyTime now, Duration 
     answers.add(number(count), {{"code", std::to_string(code)}});
   }
   answers.add_to(families);
+  if (const auto& config = self.web_config) {
+    add(families, "corosync_exporter_web_config_last_reload_successful",
+        "Whether the web configuration in force is what its file says.",
+        config->last_reload_succeeded ? 1 : 0);
+    add(families, "corosync_exporter_web_config_reload_failures_total",
+        "Failures to reload the web configuration; one that lasts counts once.",
+        number(config->reload_failures));
+  }
   return families;
 }
 

@@ -40,6 +40,11 @@ struct Known {
 struct Self {
   std::optional<Duration> call_in_flight{};     // how long it has waited for corosync
   std::map<int, std::uint64_t> http_answers{};  // by status code
+  struct WebConfig {
+    bool last_reload_succeeded = true;
+    std::uint64_t reload_failures = 0;
+  };
+  std::optional<WebConfig> web_config{};  // where there is a file
 };
 // What moves with time, besides the history. `lost`: the time without quorum to show.
 [[nodiscard]] Families momentary_families(const ClusterState& state, SteadyTime now, Duration lost,

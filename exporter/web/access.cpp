@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "web/access.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -20,24 +18,6 @@ namespace corosync_exporter {
 namespace {
 
 using std::chrono::nanoseconds;
-
-// ---- Networks ----------------------------------------------------------------------------------
-
-Network network_of(const in_addr& address) {
-  constexpr std::array<std::uint8_t, 12> prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, UINT8_MAX, UINT8_MAX};
-  Network network;
-  std::ranges::copy(prefix, network.bytes.begin());
-  std::memcpy(network.bytes.data() + prefix.size(), &address, sizeof(address));
-  return network;
-}
-
-Network network_of(const in6_addr& address) {
-  constexpr std::size_t of_one_client = 8;
-  Network network;
-  std::memcpy(network.bytes.data(), &address,
-              IN6_IS_ADDR_V4MAPPED(&address) ? sizeof(address) : of_one_client);
-  return network;
-}
 
 // ---- The header --------------------------------------------------------------------------------
 
@@ -132,27 +112,6 @@ nanoseconds check_time_of(const std::map<std::string, std::string>& users) {
 
 }  // namespace
 
-Network network_of(const sockaddr& address) {
-  switch (address.sa_family) {
-    case AF_INET:
-      return network_of(reinterpret_cast<const sockaddr_in&>(address).sin_addr);
-    case AF_INET6:
-      return network_of(reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
-    default:
-      return {};
-  }
-}
-
-Network network_of(const std::string& numeric_address) {
-  const std::string without_zone = numeric_address.substr(0, numeric_address.find('%'));
-  in_addr four{};
-  if (inet_pton(AF_INET, without_zone.c_str(), &four) == 1) {
-    return network_of(four);
-  }
-  in6_addr six{};
-  return inet_pton(AF_INET6, without_zone.c_str(), &six) == 1 ? network_of(six) : Network{};
-}
-
 // ---- Rates -------------------------------------------------------------------------------------
 
 TokenBucket::TokenBucket(nanoseconds interval, unsigned burst) : interval_(interval) {
@@ -191,11 +150,11 @@ PasswordCheck::PasswordCheck(const std::map<std::string, std::string>& users, Ma
   }
 }
 
-Verdict PasswordCheck::check(std::string_view authorization, const Network& client,
-                             AccessTime now) {
+Admission PasswordCheck::check(std::string_view authorization, const Network& client,
+                               AccessTime now) {
   const auto credentials = credentials_of(authorization);
   if (!credentials || users_.empty()) {
-    return Verdict::denied;
+    return Admission::denied;
   }
   const auto& [name, password] = *credentials;
   const Digest name_digest = digest(name);
@@ -207,11 +166,11 @@ Verdict PasswordCheck::check(std::string_view authorization, const Network& clie
   const User& measured = user != nullptr ? *user : users_[any % users_.size()];
   {
     const std::lock_guard lock{mutex_};
-    if (const auto verdict = remembered(user, credentials_digest)) {
-      return *verdict;
+    if (const auto admission = remembered(user, credentials_digest)) {
+      return *admission;
     }
     if (waiting_ >= most_waiting || !may_try(client, now)) {
-      return Verdict::busy;
+      return Admission::busy;
     }
     ++waiting_;
   }
@@ -224,37 +183,37 @@ Verdict PasswordCheck::check(std::string_view authorization, const Network& clie
   return measure(user, measured, password, credentials_digest);
 }
 
-Verdict PasswordCheck::measure(User* user, const User& measured, const std::string& password,
-                               const Digest& credentials) {
+Admission PasswordCheck::measure(User* user, const User& measured, const std::string& password,
+                                 const Digest& credentials) {
   const std::lock_guard measuring{measuring_};
   {
     const std::lock_guard lock{mutex_};
-    if (const auto verdict = remembered(user, credentials)) {
-      return *verdict;  // the same came twice, and the other was first
+    if (const auto admission = remembered(user, credentials)) {
+      return *admission;  // the same came twice, and the other was first
     }
   }
   const bool matches = matches_(password, measured.hash);
   const std::lock_guard lock{mutex_};
   if (user != nullptr && matches) {
     user->proven = credentials;
-    return Verdict::granted;
+    return Admission::granted;
   }
   wrong_.push_back(credentials);
   if (wrong_.size() > most_wrong) {
     wrong_.pop_front();
   }
-  return Verdict::denied;
+  return Admission::denied;
 }
 
-std::optional<Verdict> PasswordCheck::remembered(const User* user,
-                                                 const Digest& credentials) const {
+std::optional<Admission> PasswordCheck::remembered(const User* user,
+                                                   const Digest& credentials) const {
   const auto is_same = [&](const Digest& known) {
     return CRYPTO_memcmp(known.data(), credentials.data(), credentials.size()) == 0;
   };
   if (user != nullptr && user->proven && is_same(*user->proven)) {
-    return Verdict::granted;
+    return Admission::granted;
   }
-  return std::ranges::any_of(wrong_, is_same) ? std::optional{Verdict::denied} : std::nullopt;
+  return std::ranges::any_of(wrong_, is_same) ? std::optional{Admission::denied} : std::nullopt;
 }
 
 bool PasswordCheck::may_try(const Network& client, AccessTime now) {
@@ -283,30 +242,24 @@ PasswordCheck::Digest PasswordCheck::digest(const std::string& text) const {
   return result;
 }
 
-// ---- Connections -------------------------------------------------------------------------------
+// ---- All of it ---------------------------------------------------------------------------------
 
-std::unique_ptr<ConnectionLimits::Place> ConnectionLimits::acquire(const Network& client) {
-  const std::lock_guard lock{mutex_};
-  if (taken_ >= most_) {
-    return nullptr;
+AccessRules::AccessRules(const WebConfig& config) {
+  if (config.rate_limit) {
+    rate_.emplace(*config.rate_limit);
   }
-  std::size_t& places = places_[client];
-  if (places >= most_of_one_) {
-    return nullptr;
+  if (!config.users.empty()) {
+    passwords_.emplace(config.users, bcrypt_matches);
   }
-  auto place = std::make_unique<Place>(*this, client);
-  ++places;
-  ++taken_;
-  return place;
 }
 
-void ConnectionLimits::release(const Network& client) {
-  const std::lock_guard lock{mutex_};
-  --taken_;
-  const auto found = places_.find(client);
-  if (--found->second == 0) {
-    places_.erase(found);
+Admission AccessRules::admit(std::string_view authorization, const std::string& address,
+                             AccessTime now) {
+  if (rate_ && !rate_->allows(now)) {
+    return Admission::busy;
   }
+  return passwords_ ? passwords_->check(authorization, network_of(address), now)
+                    : Admission::granted;
 }
 
 }  // namespace corosync_exporter

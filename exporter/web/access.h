@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who is let in, how often, and how many at once.
+// Who is let in, and how often.
 //
 // Any thread, all of it. Time comes in as an argument and does not go back. Little stack is used.
 #pragma once
-
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <array>
 #include <chrono>
@@ -21,21 +18,12 @@
 #include <string_view>
 #include <vector>
 
+#include "web/network.h"
 #include "web/web_config.h"
 
 namespace corosync_exporter {
 
 using AccessTime = std::chrono::steady_clock::time_point;
-
-// Who counts as one: an IPv4 address, or an IPv6 /64, which is what one is given at the least.
-struct Network {
-  std::array<std::uint8_t, sizeof(in6_addr)> bytes{};  // IPv4 is mapped; all zero: neither
-
-  bool operator==(const Network&) const = default;
-  bool operator<(const Network& other) const { return bytes < other.bytes; }
-};
-[[nodiscard]] Network network_of(const sockaddr& address);
-[[nodiscard]] Network network_of(const std::string& numeric_address);
 
 // One token an interval, and no more than `burst` of them; full at first.
 // REQUIRES: 0 < interval <= 100 years. Not thread-safe by itself.
@@ -67,7 +55,7 @@ class RateLimiter {
   TokenBucket bucket_;
 };
 
-enum class Verdict {
+enum class Admission {
   granted,
   denied,  // 401, with WWW-Authenticate
   busy,    // 429: not looked at, it may be right
@@ -95,8 +83,8 @@ class PasswordCheck {
   PasswordCheck(const std::map<std::string, std::string>& users, Matches matches);
 
   // `authorization` is the header's value, empty where there is none. Waits for bcrypt.
-  [[nodiscard]] Verdict check(std::string_view authorization, const Network& client,
-                              AccessTime now);
+  [[nodiscard]] Admission check(std::string_view authorization, const Network& client,
+                                AccessTime now);
 
  private:
   static constexpr std::size_t digest_size = 32;  // SHA-256's
@@ -114,11 +102,11 @@ class PasswordCheck {
   };
 
   [[nodiscard]] Digest digest(const std::string& text) const;
-  [[nodiscard]] std::optional<Verdict> remembered(const User* user,
-                                                  const Digest& credentials) const;
+  [[nodiscard]] std::optional<Admission> remembered(const User* user,
+                                                    const Digest& credentials) const;
   [[nodiscard]] bool may_try(const Network& client, AccessTime now);
-  [[nodiscard]] Verdict measure(User* user, const User& measured, const std::string& password,
-                                const Digest& credentials);
+  [[nodiscard]] Admission measure(User* user, const User& measured, const std::string& password,
+                                  const Digest& credentials);
 
   const Matches matches_;
   const std::chrono::nanoseconds check_time_;
@@ -134,37 +122,19 @@ class PasswordCheck {
   std::size_t waiting_ = 0;
 };
 
-// How many connections there are at once, of one client and in all.
-class ConnectionLimits {
+// What a configuration says of who is let in.
+class AccessRules {
  public:
-  // A connection's; free again when it goes.
-  class Place {
-   public:
-    Place(ConnectionLimits& limits, const Network& client) : limits_(limits), client_(client) {}
-    ~Place() { limits_.release(client_); }
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
+  explicit AccessRules(const WebConfig& config);
 
-   private:
-    ConnectionLimits& limits_;
-    Network client_;
-  };
-
-  ConnectionLimits(std::size_t most_of_one, std::size_t most)
-      : most_of_one_(most_of_one), most_(most) {}
-
-  // Null where there are too many. REQUIRES: the limits outlive the place.
-  [[nodiscard]] std::unique_ptr<Place> acquire(const Network& client);
+  // In the toolkit's order: the rate limit first, then the password. `authorization` as above;
+  // `address` is the client's, in numbers.
+  [[nodiscard]] Admission admit(std::string_view authorization, const std::string& address,
+                                AccessTime now);
 
  private:
-  void release(const Network& client);
-
-  const std::size_t most_of_one_;
-  const std::size_t most_;
-
-  std::mutex mutex_;
-  std::map<Network, std::size_t> places_;  // of who has any
-  std::size_t taken_ = 0;
+  std::optional<RateLimiter> rate_;
+  std::optional<PasswordCheck> passwords_;
 };
 
 }  // namespace corosync_exporter

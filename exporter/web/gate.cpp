@@ -15,9 +15,6 @@
 namespace corosync_exporter {
 namespace {
 
-using Network = std::array<std::uint8_t, sizeof(in6_addr)>;
-
-constexpr std::size_t network_bytes = 8;  // of an IPv6 address: what a provider gives to one client
 // More than the server has threads; closed ones are looked for no later.
 constexpr std::size_t most_remembered = 256;
 constexpr std::chrono::milliseconds exhausted_pause{50};
@@ -28,21 +25,6 @@ const sockaddr_in& as_ipv4(const sockaddr_storage& address) {
 
 const sockaddr_in6& as_ipv6(const sockaddr_storage& address) {
   return reinterpret_cast<const sockaddr_in6&>(address);
-}
-
-// IPv4 in the form that it has on an IPv6 socket, so that it is the same on both.
-Network network_of(const sockaddr_storage& peer) {
-  Network network{};
-  if (peer.ss_family == AF_INET) {
-    constexpr std::size_t prefix = sizeof(in6_addr) - sizeof(in_addr);
-    network[prefix - 1] = network[prefix - 2] = 0xff;  // ::ffff:a.b.c.d
-    std::memcpy(&network[prefix], &as_ipv4(peer).sin_addr, sizeof(in_addr));
-  } else if (peer.ss_family == AF_INET6) {
-    const in6_addr& address = as_ipv6(peer).sin6_addr;
-    std::memcpy(network.data(), &address,
-                IN6_IS_ADDR_V4MAPPED(&address) != 0 ? sizeof(address) : network_bytes);
-  }
-  return network;
 }
 
 std::string text_of(const sockaddr_storage& peer) {
@@ -99,7 +81,9 @@ int Gate::accept(int listener, sockaddr* address, socklen_t* length) noexcept {
 bool Gate::admit(int descriptor, const sockaddr_storage& peer) {
   // The descriptor was free: whoever had it is gone.
   std::erase_if(connections_, [&](const Connection& old) { return old.descriptor == descriptor; });
-  const Connection fresh{.descriptor = descriptor, .network = network_of(peer), .peer = peer};
+  const Connection fresh{.descriptor = descriptor,
+                         .network = network_of(reinterpret_cast<const sockaddr&>(peer)),
+                         .peer = peer};
   const auto is_full = [&] {
     const auto held = std::ranges::count(connections_, fresh.network, &Connection::network);
     return static_cast<std::size_t>(held) >= limit_ || connections_.size() >= most_remembered;
@@ -120,7 +104,8 @@ void Gate::forget_closed() {
     socklen_t length = sizeof(peer);
     // The descriptor may have become something else.
     return getpeername(connection.descriptor, reinterpret_cast<sockaddr*>(&peer), &length) != 0 ||
-           network_of(peer) != connection.network || !is_same_port(peer, connection.peer);
+           network_of(reinterpret_cast<const sockaddr&>(peer)) != connection.network ||
+           !is_same_port(peer, connection.peer);
   });
 }
 

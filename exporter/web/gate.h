@@ -3,20 +3,18 @@
 //
 // A connection holds one of the server's threads until its request is complete or has timed out.
 // Who refuses it only then has lost the thread already; so it happens here, where it costs none.
-// An address is an IPv4 address or an IPv6 network of 64 bits, which is what one client has.
 //
 // Threads: the one that accepts.
 #pragma once
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include "web/network.h"
 
 namespace corosync_exporter {
 
@@ -40,7 +38,7 @@ class Gate {
  private:
   struct Connection {
     int descriptor = -1;
-    std::array<std::uint8_t, sizeof(in6_addr)> network{};
+    Network network{};
     sockaddr_storage peer{};
   };
 

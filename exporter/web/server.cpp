@@ -16,6 +16,7 @@
 #include <ctime>
 #include <exception>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -23,6 +24,7 @@
 #include <utility>
 
 #include "web/gate.h"
+#include "web/live_config.h"
 
 namespace corosync_exporter {
 namespace {
@@ -39,6 +41,7 @@ constexpr std::chrono::milliseconds last_answers{20};
 
 constexpr int not_found = 404;
 constexpr int method_not_allowed = 405;
+constexpr int unauthorized = 401;
 constexpr int too_many_requests = 429;
 constexpr int internal_error = 500;
 
@@ -49,10 +52,10 @@ constexpr int connections_of_one_address = 16;
 
 bool civetweb_has_ipv6() { return mg_check_feature(MG_FEATURES_IPV6) != 0; }
 
-std::string port_options(const std::vector<Endpoint>& endpoints) {
+std::string port_options(const std::vector<Endpoint>& endpoints, bool with_tls) {
   std::string options;
   for (const Endpoint& endpoint : endpoints) {
-    options += (options.empty() ? "" : ",") + numeric(endpoint);
+    options += (options.empty() ? "" : ",") + numeric(endpoint) + (with_tls ? "s" : "");
   }
   return options;
 }
@@ -153,7 +156,9 @@ class SignalsBlocked {
 // Without it mg_start would guess from the ports whether to load OpenSSL.
 class Library {
  public:
-  Library() { mg_init_library(MG_FEATURES_DEFAULT); }
+  explicit Library(bool with_tls) {
+    mg_init_library(with_tls ? MG_FEATURES_TLS : MG_FEATURES_DEFAULT);
+  }
   ~Library() { mg_exit_library(); }
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
@@ -240,9 +245,11 @@ std::map<int, std::uint64_t> RequestCounter::answered() const {
 // civetweb, and what its callbacks get as their context.
 class Server::Core {
  public:
-  Core(std::span<const ListenAddress> addresses, std::vector<Route> routes, RequestCounter& counter,
-       const Logger& logger)
-      : routes_(std::move(routes)),
+  Core(std::span<const ListenAddress> addresses, std::vector<Route> routes,
+       const LiveConfig& config, RequestCounter& counter, const Logger& logger)
+      : library_(config.tls() != nullptr),
+        routes_(std::move(routes)),
+        config_(config),
         counter_(counter),
         logger_(logger),
         gate_(connections_of_one_address,
@@ -250,7 +257,7 @@ class Server::Core {
                                  const std::string& address) { refuse(descriptor, address); },
                .exhausted = [this](int error) { exhausted(error); }}) {
     const std::vector<Endpoint> endpoints = resolve_all(addresses, civetweb_has_ipv6());
-    context_ = start(port_options(endpoints));
+    context_ = start(port_options(endpoints, config.tls() != nullptr));
     const auto messages = end_of_start();
     if (!context_) {
       try_to_listen(endpoints);  // civetweb says why it cannot only in a log text
@@ -270,6 +277,7 @@ class Server::Core {
   ContextPtr start(const std::string& ports) {
     mg_callbacks callbacks{};
     callbacks.init_thread = on_thread;
+    callbacks.external_ssl_ctx = on_tls;
     callbacks.begin_request = on_request;
     callbacks.http_error = on_error;
     callbacks.log_message = on_message;
@@ -291,7 +299,25 @@ class Server::Core {
     return std::exchange(start_messages_, {});
   }
 
+  // As the exporter-toolkit does: who asks too often gets no headers of the configuration's.
   [[nodiscard]] Response answer(const mg_connection* connection) const {
+    const auto rules = config_.rules();
+    const char* authorization = mg_get_header(connection, "Authorization");
+    const Admission admission = rules->access.admit(authorization == nullptr ? "" : authorization,
+                                                    mg_get_request_info(connection)->remote_addr,
+                                                    std::chrono::steady_clock::now());
+    if (admission == Admission::busy) {
+      return plain(too_many_requests);
+    }
+    Response response = admission == Admission::granted ? serve(connection) : plain(unauthorized);
+    if (admission == Admission::denied) {
+      response.headers.emplace_back("WWW-Authenticate", "Basic realm=\"corosync-exporter\"");
+    }
+    std::ranges::copy(rules->config.headers, std::back_inserter(response.headers));
+    return response;
+  }
+
+  [[nodiscard]] Response serve(const mg_connection* connection) const {
     const mg_request_info& request = *mg_get_request_info(connection);
     const std::string_view method = request.request_method;
     const auto route = std::ranges::find(routes_, request.local_uri_raw, &Route::path);
@@ -316,6 +342,9 @@ class Server::Core {
     if (refusals_.is_due()) {
       logger_.warn("too many connections of one address",
                    {{"address", address}, {"limit", connections_of_one_address}});
+    }
+    if (config_.tls() != nullptr) {
+      return;  // nothing to be understood before a handshake
     }
     const std::string message = text_of(plain(too_many_requests), Body::sent);
     ::send(descriptor, message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -351,6 +380,11 @@ class Server::Core {
       gate_of_this_thread = &static_cast<Core*>(mg_get_user_data(context))->gate_;
     }
     return nullptr;
+  }
+
+  static int on_tls(void** context, void* self) noexcept {
+    *context = static_cast<Core*>(self)->config_.tls();
+    return 1;  // all is set up, and nothing to be freed
   }
 
   static int on_request(mg_connection* connection) noexcept {
@@ -390,6 +424,7 @@ class Server::Core {
 
   const Library library_;
   const std::vector<Route> routes_;
+  const LiveConfig& config_;
   RequestCounter& counter_;
   const Logger& logger_;
 
@@ -405,15 +440,15 @@ class Server::Core {
 };
 
 Server::Server(std::span<const ListenAddress> addresses, std::vector<Route> routes,
-               RequestCounter& counter, const Logger& logger)
-    : core_(std::make_unique<Core>(addresses, std::move(routes), counter, logger)) {
+               const LiveConfig& config, RequestCounter& counter, const Logger& logger)
+    : core_(std::make_unique<Core>(addresses, std::move(routes), config, counter, logger)) {
   const auto actual_ports = ports();
   for (std::size_t i = 0; i < actual_ports.size(); ++i) {
     ListenAddress address{.host = addresses[i].host, .port = actual_ports[i]};
     if (address.host.empty() && !civetweb_has_ipv6()) {
       address.host = "0.0.0.0";  // not all addresses: say so
     }
-    logger.info("listening", {{"address", to_string(address)}});
+    logger.info("listening", {{"address", to_string(address)}, {"tls", config.tls() != nullptr}});
   }
 }
 

@@ -26,6 +26,8 @@ struct mg_context;
 
 namespace corosync_exporter {
 
+class LiveConfig;
+
 struct Response {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
@@ -57,9 +59,9 @@ class RequestCounter {
 class Server {
  public:
   // Throws CannotListen; then it listens nowhere. Resolves host names, which may take its time.
-  // REQUIRES: counter and logger outlive the server.
+  // REQUIRES: configuration, counter and logger outlive the server.
   Server(std::span<const ListenAddress> addresses, std::vector<Route> routes,
-         RequestCounter& counter, const Logger& logger);
+         const LiveConfig& config, RequestCounter& counter, const Logger& logger);
 
   // Lets running handlers end, waits for no client, and is done in some 50 ms.
   ~Server();

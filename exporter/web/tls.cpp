@@ -424,9 +424,8 @@ bool apply(SSL_CTX* context, SSL* connection) {
 
 }  // namespace
 
-TlsContext::TlsContext(const TlsSettings& settings, BeforeHandshake before_handshake)
-    : before_handshake_(std::move(before_handshake)),
-      base_(new_base()),
+TlsContext::TlsContext(const TlsSettings& settings)
+    : base_(new_base()),
       loaded_(settings),
       loaded_files_(stamps(settings)),
       newest_(load(settings)) {
@@ -439,19 +438,10 @@ bool TlsContext::reload(const TlsSettings& settings) {
   const std::lock_guard one_at_a_time{reloading_};
   // Looked at before they are read: what changes meanwhile is read again next time.
   std::string files = stamps(settings);
-  if (failure_.empty() && files == loaded_files_ && settings == loaded_) {
+  if (files == loaded_files_ && settings == loaded_) {
     return false;
   }
-  ContextPtr context;
-  try {
-    context = load(settings);
-  } catch (const TlsError& error) {
-    if (std::exchange(failure_, error.what()) != error.what()) {
-      throw;
-    }
-    return false;
-  }
-  failure_.clear();
+  ContextPtr context = load(settings);
   loaded_ = settings;
   loaded_files_ = std::move(files);
   const std::lock_guard lock{mutex_};
@@ -461,13 +451,6 @@ bool TlsContext::reload(const TlsSettings& settings) {
 
 int TlsContext::on_client_hello(SSL* connection, int* alert, void* self) noexcept {
   TlsContext& tls = *static_cast<TlsContext*>(self);
-  if (tls.before_handshake_) {
-    try {
-      tls.before_handshake_();
-    } catch (...) {
-      // Must not cross the C frames below; the newest configuration there is serves.
-    }
-  }
   ContextPtr newest;
   {
     const std::lock_guard lock{tls.mutex_};

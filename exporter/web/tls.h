@@ -7,7 +7,6 @@
 // for.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -28,12 +27,8 @@ class TlsError : public std::runtime_error {
 
 class TlsContext {
  public:
-  // Runs on each handshake's thread before its configuration is chosen: the place to call reload.
-  // What it throws is ignored.
-  using BeforeHandshake = std::function<void()>;
-
   // Throws TlsError.
-  explicit TlsContext(const TlsSettings& settings, BeforeHandshake before_handshake = {});
+  explicit TlsContext(const TlsSettings& settings);
   ~TlsContext();
 
   TlsContext(const TlsContext&) = delete;
@@ -47,8 +42,7 @@ class TlsContext {
   // hold now; those under way end as they began. Where neither has changed since it went well, it
   // only looks at the files' times. True if anything is new.
   //
-  // Throws TlsError where they cannot be had, and handshakes go on with what they had. What fails
-  // again in the same way is not thrown again. Any thread.
+  // Throws TlsError where they cannot be had, and handshakes go on with what they had. Any thread.
   bool reload(const TlsSettings& settings);
 
  private:
@@ -56,13 +50,11 @@ class TlsContext {
 
   static int on_client_hello(ssl_st* connection, int* alert, void* self) noexcept;
 
-  const BeforeHandshake before_handshake_;
   const ContextPtr base_;  // what all handshakes begin with
 
   std::mutex reloading_;  // one reload at a time
   TlsSettings loaded_;
   std::string loaded_files_;  // what tells them from their successors
-  std::string failure_;       // of the last reload; empty: none
 
   std::mutex mutex_;
   ContextPtr newest_;  // what they go on with

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "fuzz.h"
+#include "web/live_config.h"
 #include "web/server.h"
 
 namespace corosync_exporter {
@@ -31,11 +32,13 @@ class Target {
 
  private:
   Logger logger_{LogLevel::debug, LogFormat::logfmt, open("/dev/null", O_WRONLY | O_CLOEXEC)};
+  LiveConfig config_{std::nullopt, logger_};
   RequestCounter counter_;
   Server server_{
       std::array{ListenAddress{.host = "127.0.0.1", .port = 0}},
       {{.path = "/metrics", .handler = [] { return Response{.body = std::string{page}}; }},
        {.path = "/", .handler = [] { return Response{.body = "/\n"}; }}},
+      config_,
       counter_,
       logger_};
 };

@@ -110,8 +110,12 @@ class EndpointsTest : public ::testing::Test {
   SnapshotCell<ClusterState> state_{ClusterState{}};
   RequestCounter requests_;
   std::optional<SteadyTime> waiting_since_;
+  const Logger log_{LogLevel::error, LogFormat::logfmt, -1};
+  const LiveConfig web_config_{std::nullopt, log_};
   const Facts facts_{
-      .state = state_, .requests = requests_, .waiting_since = [this] { return waiting_since_; }};
+      .state = state_, .requests = requests_, .web_config = web_config_, .waiting_since = [this] {
+        return waiting_since_;
+      }};
   std::shared_ptr<Page> page_ = std::make_shared<Page>(Build{.version = "v", .revision = "r"});
 };
 

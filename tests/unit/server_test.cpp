@@ -33,6 +33,8 @@
 #include <utility>
 #include <vector>
 
+#include "web/live_config.h"
+
 namespace corosync_exporter {
 namespace {
 
@@ -148,7 +150,7 @@ class ServerTest : public testing::Test {
              .handler = [] { return Response{.status = 503, .body = "not yet\n"}; }},
             {.path = "/broken",
              .handler = []() -> Response { throw std::runtime_error("a secret"); }}},
-        counter_, log_);
+        config_, counter_, log_);
   }
 
   [[nodiscard]] std::uint16_t port() const { return server_->ports().at(0); }
@@ -174,6 +176,7 @@ class ServerTest : public testing::Test {
 
   RequestCounter counter_;
   const Logger log_{LogLevel::error, LogFormat::logfmt, -1};
+  const LiveConfig config_{std::nullopt, log_};
   std::unique_ptr<Server> server_;
 };
 
@@ -581,7 +584,8 @@ bool forbid_ipv6() {
   }
   RequestCounter counter;
   const Logger log{LogLevel::error, LogFormat::logfmt, -1};
-  const Server server{std::vector{ListenAddress{"", 0}}, {}, counter, log};
+  const LiveConfig config{std::nullopt, log};
+  const Server server{std::vector{ListenAddress{"", 0}}, {}, config, counter, log};
   std::cerr << status_at("127.0.0.1", server.ports().at(0));
   std::_Exit(EXIT_SUCCESS);
 }
@@ -617,7 +621,7 @@ class CannotListenTest : public testing::Test {
   // What a server that must not start says.
   [[nodiscard]] std::string complaint(const std::vector<ListenAddress>& addresses) {
     try {
-      const Server server{addresses, {}, counter_, log_};
+      const Server server{addresses, {}, config_, counter_, log_};
     } catch (const CannotListen& error) {
       return error.what();
     }
@@ -626,10 +630,11 @@ class CannotListenTest : public testing::Test {
 
   RequestCounter counter_;
   const Logger log_{LogLevel::error, LogFormat::logfmt, -1};
+  const LiveConfig config_{std::nullopt, log_};
 };
 
 TEST_F(CannotListenTest, ATakenPortIsNamed) {
-  const Server first{std::vector{ListenAddress{"127.0.0.1", 0}}, {}, counter_, log_};
+  const Server first{std::vector{ListenAddress{"127.0.0.1", 0}}, {}, config_, counter_, log_};
   const ListenAddress taken{"127.0.0.1", first.ports().at(0)};
   const std::string expected =
       "cannot listen on " + to_string(taken) + ": " + std::generic_category().message(EADDRINUSE);
@@ -654,7 +659,8 @@ TEST(ServerSignalsTest, SignalsAreLeftToTheThreadThatWaitsForThem) {
   sigaddset(&signal, SIGUSR1);
   RequestCounter counter;
   const Logger log{LogLevel::error, LogFormat::logfmt, -1};
-  const Server server{std::vector{ListenAddress{"127.0.0.1", 0}}, {}, counter, log};
+  const LiveConfig config{std::nullopt, log};
+  const Server server{std::vector{ListenAddress{"127.0.0.1", 0}}, {}, config, counter, log};
 
   sigset_t before;
   ASSERT_EQ(pthread_sigmask(SIG_BLOCK, &signal, &before), 0);

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "web/live_config.h"
+
+#include <csignal>
+#include <exception>
+
+#if COROSYNC_EXPORTER_HAS_TLS
+#include "web/tls.h"
+#endif
+
+namespace corosync_exporter {
+namespace {
+
+[[noreturn]] void refuse(const std::filesystem::path& file, const std::string& reason) {
+  throw WebConfigError(file.string() + ": tls_server_config: " + reason);
+}
+
+}  // namespace
+
+#if COROSYNC_EXPORTER_HAS_TLS
+
+void LiveConfig::reload_tls(const WebConfig& config) {
+  if (!config.tls) {
+    return;
+  }
+  try {
+    if (!tls_) {
+      tls_ = std::make_unique<TlsContext>(*config.tls);
+    } else if (tls_->reload(*config.tls)) {
+      logger_.info("certificates loaded", {{"certificate", config.tls->cert_file}});
+    }
+  } catch (const TlsError& error) {
+    refuse(*file_, error.what());
+  }
+}
+
+ssl_ctx_st* LiveConfig::tls() const { return tls_ ? tls_->get() : nullptr; }
+
+#else
+
+class TlsContext {};
+
+void LiveConfig::reload_tls(const WebConfig& config) {
+  if (config.tls) {
+    refuse(*file_, "this build cannot serve HTTPS: its HTTP library is the system's");
+  }
+}
+
+ssl_ctx_st* LiveConfig::tls() const { return nullptr; }
+
+#endif
+
+LiveConfig::LiveConfig(std::optional<std::filesystem::path> file, const Logger& logger,
+                       std::chrono::milliseconds interval)
+    : file_{std::move(file)}, logger_{logger}, interval_{interval} {
+  rules_ = std::make_shared<Rules>(file_ ? read_web_config(*file_) : WebConfig{});
+  reload_tls(rules_->config);
+  log_remarks(rules_->config);
+  if (file_) {
+    thread_ = std::jthread{[this](const std::stop_token& stop) { keep_up(stop); }};
+  }
+}
+
+LiveConfig::~LiveConfig() = default;
+
+std::shared_ptr<LiveConfig::Rules> LiveConfig::rules() const {
+  const std::lock_guard lock{mutex_};
+  return rules_;
+}
+
+std::optional<LiveConfig::Reloads> LiveConfig::reloads() const {
+  const std::lock_guard lock{mutex_};
+  return file_ ? std::optional{reloads_} : std::nullopt;
+}
+
+void LiveConfig::keep_up(const std::stop_token& stop) {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, nullptr);  // signals are for the main thread
+  std::mutex nobody_else;
+  std::unique_lock lock{nobody_else};
+  while (!stopped_.wait_for(lock, stop, interval_, [&] { return stop.stop_requested(); })) {
+    std::string failure;
+    try {
+      reload();
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    if (!failure.empty() && failure != failure_) {
+      logger_.error("web configuration not reloaded, the old one stays in force",
+                    {{"reason", failure}});
+    }
+    const std::lock_guard guard{mutex_};
+    reloads_.last_succeeded = failure.empty();
+    reloads_.failures += !failure.empty() && failure != failure_ ? 1 : 0;
+    failure_ = std::move(failure);
+  }
+}
+
+void LiveConfig::reload() {
+  WebConfig fresh = read_web_config(*file_);
+  const auto current = rules();
+  if (fresh.tls.has_value() != current->config.tls.has_value()) {
+    refuse(*file_, "to change between HTTP and HTTPS takes a restart");
+  }
+  reload_tls(fresh);
+  if (fresh == current->config) {
+    return;
+  }
+  logger_.info("web configuration reloaded", {{"file", file_->string()}});
+  log_remarks(fresh);
+  auto rules = std::make_shared<Rules>(std::move(fresh));
+  const std::lock_guard lock{mutex_};
+  rules_.swap(rules);
+}
+
+void LiveConfig::log_remarks(const WebConfig& config) const {
+  for (const std::string& remark : config.remarks) {
+    logger_.warn("web configuration", {{"file", file_->string()}, {"remark", remark}});
+  }
+}
+
+}  // namespace corosync_exporter

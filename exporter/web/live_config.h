@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// --web.config.file in force: read at the start, and again whenever it or a file that it names has
+// changed, by a thread of its own, so that no client waits for a disk.
+//
+// What is wrong with the file later leaves in force what was, and is logged and counted once.
+// Threads: any may ask.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "log.h"
+#include "web/access.h"
+#include "web/web_config.h"
+
+struct ssl_ctx_st;
+
+namespace corosync_exporter {
+
+class TlsContext;
+
+class LiveConfig {
+ public:
+  // What one version of the file asks for.
+  struct Rules {
+    explicit Rules(WebConfig from) : config{std::move(from)}, access{config} {}
+    const WebConfig config;
+    AccessRules access;
+  };
+  struct Reloads {
+    bool last_succeeded = true;
+    std::uint64_t failures = 0;
+  };
+
+  // Without a file: plain HTTP, and everybody is let in. With one, throws WebConfigError.
+  // REQUIRES: the logger outlives it.
+  LiveConfig(std::optional<std::filesystem::path> file, const Logger& logger,
+             std::chrono::milliseconds interval = std::chrono::seconds{1});
+  ~LiveConfig();
+  LiveConfig(const LiveConfig&) = delete;
+  LiveConfig& operator=(const LiveConfig&) = delete;
+
+  [[nodiscard]] std::shared_ptr<Rules> rules() const;
+
+  // Null for plain HTTP. The same for as long as this lives, whatever is reloaded.
+  [[nodiscard]] ssl_ctx_st* tls() const;
+
+  // None without a file.
+  [[nodiscard]] std::optional<Reloads> reloads() const;
+
+ private:
+  void keep_up(const std::stop_token& stop);
+  void reload();
+  void reload_tls(const WebConfig& config);
+  void log_remarks(const WebConfig& config) const;
+
+  const std::optional<std::filesystem::path> file_;
+  const Logger& logger_;
+  const std::chrono::milliseconds interval_;
+  std::unique_ptr<TlsContext> tls_;
+  std::string failure_;  // of the last reload; empty: none. The thread's own.
+
+  mutable std::mutex mutex_;  // of the two below
+  std::shared_ptr<Rules> rules_;
+  Reloads reloads_;
+
+  std::condition_variable_any stopped_;
+  std::jthread thread_;  // last: it uses all of the above
+};
+
+}  // namespace corosync_exporter

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "web/live_config.h"
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+
+namespace corosync_exporter {
+namespace {
+
+using namespace std::chrono_literals;
+
+class LiveConfigTest : public ::testing::Test {
+ protected:
+  ~LiveConfigTest() override { std::filesystem::remove_all(directory_); }
+
+  void write(const std::string& text) {
+    const auto fresh = directory_ / "fresh";
+    std::ofstream{fresh} << text;
+    std::filesystem::rename(fresh, file_);
+  }
+
+  template <class Condition>
+  [[nodiscard]] static bool wait_until(Condition done) {
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (!done()) {
+      if (std::chrono::steady_clock::now() > deadline) {
+        return false;
+      }
+      std::this_thread::sleep_for(1ms);
+    }
+    return true;
+  }
+
+  [[nodiscard]] std::string log_text() const {
+    std::string text(static_cast<std::size_t>(lseek(log_file_, 0, SEEK_END)), '\0');
+    EXPECT_EQ(pread(log_file_, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+    return text;
+  }
+
+  static std::size_t count(const std::string& text, const std::string& part) {
+    std::size_t found = 0;
+    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+      ++found;
+    }
+    return found;
+  }
+
+  static std::filesystem::path make_directory() {
+    std::string name = std::filesystem::temp_directory_path() / "live_config_test.XXXXXX";
+    EXPECT_NE(mkdtemp(name.data()), nullptr);
+    return name;
+  }
+
+  std::filesystem::path directory_ = make_directory();
+  std::filesystem::path file_ = directory_ / "web.yml";
+  int log_file_ = memfd_create("log", MFD_CLOEXEC);
+  Logger log_{LogLevel::info, LogFormat::logfmt, log_file_};
+};
+
+constexpr auto header = "http_server_config:\n  headers:\n    X-Frame-Options: deny\n";
+
+TEST_F(LiveConfigTest, WithoutAFileAllIsAllowed) {
+  const LiveConfig config{std::nullopt, log_};
+  EXPECT_EQ(config.rules()->config, WebConfig{});
+  EXPECT_EQ(config.tls(), nullptr);
+  EXPECT_FALSE(config.reloads());
+}
+
+TEST_F(LiveConfigTest, AWrongFileAtTheStartIsThrown) {
+  write("basic_auth_user: {}\n");
+  try {
+    const LiveConfig config{file_, log_};
+    FAIL() << "did not throw";
+  } catch (const WebConfigError& error) {
+    EXPECT_EQ(std::string{error.what()}.find(file_.string() + ":1: basic_auth_user"), 0U)
+        << error.what();
+  }
+}
+
+TEST_F(LiveConfigTest, AMissingCertificateAtTheStartIsThrown) {
+  write("tls_server_config:\n  cert_file: none.crt\n  key_file: none.key\n");
+  try {
+    const LiveConfig config{file_, log_};
+    FAIL() << "did not throw";
+  } catch (const WebConfigError& error) {
+    const std::string text = error.what();
+    EXPECT_EQ(text.find(file_.string() + ": tls_server_config: "), 0U) << text;
+    EXPECT_EQ(text.find('\n'), std::string::npos);
+    if (COROSYNC_EXPORTER_HAS_TLS != 0) {
+      EXPECT_NE(text.find((directory_ / "none.crt").string()), std::string::npos) << text;
+    } else {
+      EXPECT_NE(text.find("this build cannot serve HTTPS"), std::string::npos) << text;
+    }
+  }
+}
+
+TEST_F(LiveConfigTest, AChangeIsTakenOver) {
+  write("");
+  const LiveConfig config{file_, log_, 1ms};
+  EXPECT_TRUE(config.rules()->config.headers.empty());
+  write(header);
+  EXPECT_TRUE(wait_until([&] { return !config.rules()->config.headers.empty(); }));
+  EXPECT_EQ(config.reloads()->failures, 0U);
+  EXPECT_EQ(count(log_text(), "web configuration reloaded"), 1U);
+}
+
+TEST_F(LiveConfigTest, WhatHasNotChangedKeepsItsMemory) {
+  write("rate_limit:\n  interval: 1h\n  burst: 1\n");
+  const LiveConfig config{file_, log_, 1ms};
+  const auto rules = config.rules();
+  write("# the same\nrate_limit:\n  interval: 1h\n  burst: 1\n");
+  std::this_thread::sleep_for(20ms);  // some looks at it, all without consequence
+  EXPECT_EQ(config.rules(), rules);
+}
+
+TEST_F(LiveConfigTest, AFailureLeavesTheOldOneAndIsToldAndCountedOnce) {
+  write(header);
+  const LiveConfig config{file_, log_, 1ms};
+  write("nonsense: 1\n");
+  ASSERT_TRUE(wait_until([&] { return config.reloads()->failures == 1; }));
+  EXPECT_FALSE(config.reloads()->last_succeeded);
+  EXPECT_EQ(config.rules()->config.headers.size(), 1U);
+  std::filesystem::remove(file_);
+  ASSERT_TRUE(wait_until([&] { return config.reloads()->failures == 2; }));
+  write(header);
+  ASSERT_TRUE(wait_until([&] { return config.reloads()->last_succeeded; }));
+  EXPECT_EQ(config.reloads()->failures, 2U);
+  EXPECT_EQ(count(log_text(), "not reloaded"), 2U);
+  EXPECT_EQ(count(log_text(), "nonsense"), 1U);
+}
+
+TEST_F(LiveConfigTest, FromHttpToHttpsTakesARestart) {
+  write("");
+  const LiveConfig config{file_, log_, 1ms};
+  write("tls_server_config:\n  cert_file: a\n  key_file: b\n");
+  ASSERT_TRUE(wait_until([&] { return config.reloads()->failures == 1; }));
+  EXPECT_EQ(count(log_text(), "takes a restart"), 1U);
+  EXPECT_EQ(config.tls(), nullptr);
+}
+
+TEST_F(LiveConfigTest, WhatIsHardlyMeantIsRemarkedOn) {
+  write("http_server_config:\n  http2: true\n");
+  const LiveConfig config{file_, log_};
+  EXPECT_EQ(count(log_text(), "level=warn"), config.rules()->config.remarks.size());
+  EXPECT_FALSE(config.rules()->config.remarks.empty());
+}
+
+}  // namespace
+}  // namespace corosync_exporter
