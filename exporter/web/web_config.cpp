@@ -165,6 +165,7 @@ struct Known {
   std::function<void(const Field&)> read;
 };
 
+// True where there is anything in it.
 bool is_section(const Field& field) {
   if (field.node.kind != Kind::mapping && field.node.kind != Kind::null) {
     field.refuse("is to hold keys and values");
@@ -284,10 +285,7 @@ class Reader {
   }
 
   void read_tls(const Field& section) {
-    if (!is_section(section)) {
-      remark(section.path, "is empty, so there is no TLS");
-      return;
-    }
+    is_section(section);  // an empty one lacks its certificate: no TLS can hardly be meant
     TlsSettings tls{};
     const auto into = [](auto& value, auto read_value) {
       return [&value, read_value](const Field& field) { value = read_value(field); };

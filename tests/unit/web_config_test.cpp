@@ -245,8 +245,6 @@ INSTANTIATE_TEST_SUITE_P(
     All, RemarkTest,
     ::testing::Values(
         Remarkable{"http_server_config: {http2: true}", "http_server_config.http2"},
-        Remarkable{"tls_server_config:\n", "tls_server_config"},
-        Remarkable{"tls_server_config: {}\n", "tls_server_config"},
         Remarkable{tls_head + "  client_auth_type: RequestClientCert\n",
                    "tls_server_config.client_auth_type"},
         Remarkable{tls_head + "  client_auth_type: RequireAnyClientCert\n  client_ca_file: ca\n",
@@ -295,7 +293,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Wrong{"hWkNKCp3fvIx3jKnsaBI\nTuEjdwNS8A2vYdFbiKqr\n", 1, ""},  // a text
         Wrong{"\n- tls_server_config\n", 2, ""},                       // a list
-        Wrong{"tls_server_config: {}\nhttp_server_confg: {}\n", 2, "http_server_confg"},
+        Wrong{"rate_limit: {}\nhttp_server_confg: {}\n", 2, "http_server_confg"},
         Wrong{"tls_server_config:\n  cert_filse: server.crt\n", 2, "tls_server_config.cert_filse"},
         Wrong{"tls_server_config: true\n", 1, "tls_server_config"},
         Wrong{"http_server_config: [http2]\n", 1, "http_server_config"},
@@ -338,6 +336,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Wrong{"\ntls_server_config:\n  cert_file: ''\n  key_file: k\n", 3,
               "tls_server_config.cert_file"},
+        Wrong{"tls_server_config:\n", 1, "tls_server_config.cert_file"},
+        Wrong{"\ntls_server_config: {}\n", 2, "tls_server_config.cert_file"},
         Wrong{"tls_server_config:\n  key_file: k\n", 1, "tls_server_config.cert_file"},
         Wrong{"tls_server_config:\n  cert_file: c\n  key_file:\n", 3, "tls_server_config.key_file"},
         Wrong{"tls_server_config:\n  cert_file: c\n", 1, "tls_server_config.key_file"},
