@@ -345,7 +345,7 @@ class Reader {
       case ClientAuth::verify_if_given:
       case ClientAuth::require_and_verify:
         if (tls.client_ca_file.empty()) {
-          type.refuse("needs a client_ca_file");
+          remark(type.path, "trusts all CAs of this system, for want of a client_ca_file");
         }
         if (tls.client_auth == ClientAuth::verify_if_given) {
           remark(type.path, "lets in who shows no certificate");

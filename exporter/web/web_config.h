@@ -3,9 +3,8 @@
 //
 // What is wrong in the file is an error, never a weaker configuration. What the toolkit refuses is
 // refused here; besides, here are refused: a tls_server_config that would end in plain HTTP,
-// verified client certificates without a CA of their own, certificates inline, and what
-// web/strict_yaml.h leaves out of YAML. Certificates, keys and the names of ciphers and curves are
-// for who makes use of them to check.
+// certificates inline, and what web/strict_yaml.h leaves out of YAML. Certificates, keys and the
+// names of ciphers and curves are for who makes use of them to check.
 #pragma once
 
 #include <chrono>
