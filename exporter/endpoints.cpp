@@ -16,7 +16,8 @@ constexpr const char* exposition_type = "text/plain; version=0.0.4; charset=utf-
 
 Response metrics(const Facts& facts, Page& page, ProcessText* process) {
   // The facts first, then the time: nothing on the page is younger than its moment.
-  const auto state = facts.state.read();
+  const auto newest = facts.newest.read();
+  const std::shared_ptr<const ClusterState> state{newest, &newest->state};  // keeps all of it
   const auto waiting_since = facts.waiting_since();
   const SteadyTime now = current_moment().steady;
   Self self{.call_in_flight = waiting_since ? std::optional{now - *waiting_since} : std::nullopt,
@@ -31,8 +32,8 @@ Response metrics(const Facts& facts, Page& page, ProcessText* process) {
 }
 
 Response ready(const Facts& facts) {
-  const auto state = facts.state.read();
-  const std::string reason = why_not_ready(*state, current_moment().steady);
+  const auto newest = facts.newest.read();
+  const std::string reason = why_not_ready(newest->state, current_moment().steady);
   if (reason.empty()) {
     return {.body = "Ready: connected to corosync.\n"};
   }

@@ -11,6 +11,7 @@
 #include "exposition/page.h"
 #include "model/cluster_state.h"
 #include "model/snapshot_cell.h"
+#include "model/timeline.h"
 #include "options.h"
 #include "web/live_config.h"
 #include "web/server.h"
@@ -19,7 +20,7 @@ namespace corosync_exporter {
 
 // Where answers take their facts from. Called on HTTP threads, several at a time.
 struct Facts {
-  const SnapshotCell<ClusterState>& state;
+  const SnapshotCell<Snapshot>& newest;
   const RequestCounter& requests;
   const LiveConfig& web_config;
   std::function<std::optional<SteadyTime>()> waiting_since;  // of the call to corosync under way

@@ -19,6 +19,7 @@
 #include "exposition/page.h"
 #include "log.h"
 #include "model/snapshot_cell.h"
+#include "model/timeline.h"
 #include "options.h"
 #include "version.h"
 #include "web/live_config.h"
@@ -76,21 +77,23 @@ Build build() { return {.version = std::string{version()}, .revision = std::stri
 
 int serve(const Options& options, const Logger& log) {
   const LiveConfig web_config{options.web_config_file, log};
-  SnapshotCell<ClusterState> state{ClusterState{.stale_after = options.stale_after}};
+  SnapshotCell<Snapshot> newest{
+      {.state = {.stale_after = options.stale_after},
+       .timeline = std::make_shared<const Timeline>(current_moment().system)}};
   EventLoop loop;
-  Watcher watcher{loop,
-                  timing(options),
-                  groups(options),
-                  CS_TRACK_CHANGES,
-                  log,
-                  [&](const ClusterState& fresh) { state.publish(fresh); }};
+  Watcher watcher{
+      loop, timing(options), groups(options), CS_TRACK_CHANGES, log, [&](Snapshot fresh) {
+        newest.publish(std::move(fresh));
+      }};
 
   RequestCounter requests;
-  const Facts facts{
-      .state = state, .requests = requests, .web_config = web_config, .waiting_since = [&watcher] {
-        const auto waiting = watcher.waiting();
-        return waiting ? std::optional{waiting->since} : std::nullopt;
-      }};
+  const Facts facts{.newest = newest,
+                    .requests = requests,
+                    .web_config = web_config,
+                    .waiting_since = [&watcher] {
+                      const auto waiting = watcher.waiting();
+                      return waiting ? std::optional{waiting->since} : std::nullopt;
+                    }};
   const Server server{options.listen_addresses,
                       endpoints(options, facts, std::make_shared<Page>(build())), web_config,
                       requests, log};
@@ -104,17 +107,13 @@ int print_once(const Options& options, const Logger& log) {
   ClusterState state;
   EventLoop loop;
   stop_on_signals(loop);
-  Watcher watcher{loop,
-                  timing(options),
-                  groups(options),
-                  CS_TRACK_CURRENT,
-                  log,
-                  [&](const ClusterState& fresh) {
-                    state = fresh;
-                    if (watcher.is_settled()) {
-                      loop.stop();
-                    }
-                  }};
+  Watcher watcher{
+      loop, timing(options), groups(options), CS_TRACK_CURRENT, log, [&](Snapshot fresh) {
+        state = std::move(fresh.state);
+        if (watcher.is_settled()) {
+          loop.stop();
+        }
+      }};
   Timer limit{loop, [&] {
                 log.warn("corosync does not answer");
                 loop.stop();

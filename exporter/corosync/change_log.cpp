@@ -22,6 +22,15 @@ std::string names(const std::vector<NodeId>& ids, const ClusterState& state) {
   return text;
 }
 
+// "0 to 2 (node2), 1 to 2 (node2)"
+std::string names(const std::vector<LinkId>& links, const ClusterState& state) {
+  std::string text;
+  for (const auto& [id, number] : links) {
+    text += (text.empty() ? "" : ", ") + std::to_string(number) + " to " + names({id}, state);
+  }
+  return text;
+}
+
 std::size_t member_count(const ClusterState& state) {
   return state.present && state.present->membership ? state.present->membership->members.size() : 0;
 }
@@ -87,6 +96,17 @@ void log_change(const Logger& log, const Change& change, const ClusterState& now
                                          {"error", change.failure->error}});
     case ChangeKind::source_recovered:
       return log.info("reading works again", {{"source", name_of(*change.source)}});
+    case ChangeKind::links_down:
+      return log.warn("links down", {{"links", names(change.links, now)}});
+    case ChangeKind::links_up:
+      return log.info("links up", {{"links", names(change.links, now)}});
+    case ChangeKind::device_silent:
+      return log.warn("quorum device casts no vote", {{"nodes", names(change.nodes, now)}});
+    case ChangeKind::device_votes:
+      return log.info("quorum device casts its vote", {{"nodes", names(change.nodes, now)}});
+    case ChangeKind::expected_votes:
+      return log.info("expected votes changed",
+                      {{"from", change.votes->first}, {"to", change.votes->second}});
   }
 }
 

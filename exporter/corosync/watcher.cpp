@@ -28,6 +28,7 @@ Watcher::Watcher(EventLoop& loop, Timing timing, Groups groups, unsigned int tra
       publish_{std::move(publish)},
       state_{.stale_after = timing.stale_after},
       noted_until_{current_moment().steady},
+      timeline_{current_moment().system},
       next_retry_{timing.first_retry},
       retry_{loop, [this] { connect(); }},
       poll_{loop, [this] { poll(); }},
@@ -201,13 +202,20 @@ void Watcher::take(const Event& event, Moment at) {
 }
 
 void Watcher::note_changes(const ClusterState& before, Moment now) {
-  std::ranges::move(changes_between(before, noted_until_, state_, now.steady),
-                    std::back_inserter(changes_));
+  auto changes = changes_between(before, noted_until_, state_, now.steady);
   noted_until_ = std::max(noted_until_, now.steady);
+  if (!changes.empty()) {
+    timeline_.note(changes, state_, now.system);
+    published_timeline_.reset();
+    std::ranges::move(changes, std::back_inserter(changes_));
+  }
 }
 
 void Watcher::publish() {
-  publish_(state_);
+  if (!published_timeline_) {
+    published_timeline_ = std::make_shared<const Timeline>(timeline_);
+  }
+  publish_({.state = state_, .timeline = published_timeline_, .generation = ++generation_});
   for (const Change& change : std::exchange(changes_, {})) {
     log_change(log_, change, state_);
   }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "log.h"
 #include "model/changes.h"
 #include "model/cluster_state.h"
+#include "model/timeline.h"
 
 namespace corosync_exporter {
 
@@ -41,9 +43,9 @@ struct Timing {
 
 class Watcher {
  public:
-  using Publish = std::function<void(const ClusterState&)>;
+  using Publish = std::function<void(Snapshot)>;
 
-  // `track` is quorum_trackstart's flags. `publish` gets every new state.
+  // `track` is quorum_trackstart's flags. `publish` gets every new state, with what led to it.
   Watcher(EventLoop& loop, Timing timing, Groups groups, unsigned int track, const Logger& log,
           Publish publish);
 
@@ -75,7 +77,7 @@ class Watcher {
   void watch();  // while a call is under way
   [[nodiscard]] bool waits_for_sync(const Calls::Waiting& waiting) const;
 
-  // One event: the next state, and the changes to log.
+  // One event: the next state, and the changes to log and to keep.
   void take(const Event& event, Moment at);
   void note_changes(const ClusterState& before, Moment now);
   // The state, then the log: whoever reads the log slowly holds up nobody else.
@@ -89,6 +91,9 @@ class Watcher {
   ClusterState state_;
   SteadyTime noted_until_;       // what changed until then is in `changes_`, or was
   std::vector<Change> changes_;  // to be logged
+  Timeline timeline_;
+  std::shared_ptr<const Timeline> published_timeline_;  // empty: not as it is now
+  std::uint64_t generation_ = 0;
   std::chrono::milliseconds next_retry_;
   bool read_ = false;       // everything, since `subscription_` began
   bool hang_told_ = false;  // of the call to connect that is under way

@@ -455,14 +455,6 @@ void add_totem(Families& families, const Totem& totem) {
 
 }  // namespace
 
-Known known_at(const ClusterState& state, SteadyTime now) {
-  const bool present = is_up(state, now);
-  return {.present = present,
-          .votes = present && is_current(state, Source::votequorum, now),
-          .configuration = present && is_current(state, Source::cmap, now),
-          .reachability = present && is_current(state, Source::cfg, now)};
-}
-
 Families present_families(const ClusterState& state, Known known) {
   Families families;
   add(families, "corosync_up",

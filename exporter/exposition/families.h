@@ -20,16 +20,6 @@ namespace corosync_exporter {
 
 using Families = std::vector<prometheus::MetricFamily>;
 
-// Which parts of a state count at some moment; the rest of it has to be held unknown.
-struct Known {
-  bool present = false;  // the callbacks' facts
-  bool votes = false;    // the readings' facts
-  bool configuration = false;
-  bool reachability = false;
-  bool operator==(const Known&) const = default;
-};
-[[nodiscard]] Known known_at(const ClusterState& state, SteadyTime now);
-
 // What corosync says now; what nobody knows is absent.
 [[nodiscard]] Families present_families(const ClusterState& state, Known known);
 

@@ -71,6 +71,63 @@ void add_sources(std::vector<Change>& changes, const ClusterState& before,
   }
 }
 
+void add_votes(std::vector<Change>& changes, const Votes& before, const Votes& after) {
+  if (before.expected != after.expected) {
+    changes.push_back(
+        {.kind = ChangeKind::expected_votes, .votes = std::pair{before.expected, after.expected}});
+  }
+  Change votes{.kind = ChangeKind::device_votes};
+  Change silent{.kind = ChangeKind::device_silent};
+  for (const auto& [id, node] : after.nodes) {
+    const auto old = before.nodes.find(id);
+    if (old == before.nodes.end() || !old->second.qdevice || !node.qdevice ||
+        old->second.qdevice->casting_vote == node.qdevice->casting_vote) {
+      continue;
+    }
+    (node.qdevice->casting_vote ? votes : silent).nodes.push_back(id);
+  }
+  for (Change* change : {&silent, &votes}) {
+    if (!change->nodes.empty()) {
+      changes.push_back(std::move(*change));
+    }
+  }
+}
+
+void add_links(std::vector<Change>& changes, const std::map<NodeId, Reachability>& before,
+               const std::map<NodeId, Reachability>& after) {
+  Change down{.kind = ChangeKind::links_down};
+  Change up{.kind = ChangeKind::links_up};
+  for (const auto& [id, node] : after) {
+    const auto old_node = before.find(id);
+    if (old_node == before.end()) {
+      continue;
+    }
+    for (const auto& [number, link] : node.links) {
+      const auto old = old_node->second.links.find(number);
+      if (old != old_node->second.links.end() && old->second.connected != link.connected) {
+        (link.connected ? up : down).links.emplace_back(id, number);
+      }
+    }
+  }
+  for (Change* change : {&down, &up}) {
+    if (!change->links.empty()) {
+      changes.push_back(std::move(*change));
+    }
+  }
+}
+
+// Only what both know: a new connection begins with nothing, and tells no change by that.
+void add_readings(std::vector<Change>& changes, const ClusterState& before,
+                  const ClusterState& after) {
+  if (!before.present || !after.present) {
+    return;
+  }
+  if (before.present->votes && after.present->votes) {
+    add_votes(changes, *before.present->votes, *after.present->votes);
+  }
+  add_links(changes, before.present->reachability, after.present->reachability);
+}
+
 }  // namespace
 
 std::vector<Change> changes_between(const ClusterState& before, SteadyTime then,
@@ -80,6 +137,7 @@ std::vector<Change> changes_between(const ClusterState& before, SteadyTime then,
   add_membership(changes, before, after);
   add_quorum(changes, before.quorum, after.quorum);
   add_sources(changes, before, after);
+  add_readings(changes, before, after);
   return changes;
 }
 

@@ -2,7 +2,9 @@
 // What a person wants to be told when one state gives way to the next. Pure.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "model/cluster_state.h"
@@ -18,9 +20,14 @@ enum class ChangeKind {
   nodes_left,    // `nodes`
   nodes_joined,  // `nodes`
   quorum_lost,
-  quorum_regained,  // `lasted`: how long it was lost, as far as that was seen
-  source_failed,    // `source`, `failure`
-  source_recovered  // `source`
+  quorum_regained,   // `lasted`: how long it was lost, as far as that was seen
+  source_failed,     // `source`, `failure`
+  source_recovered,  // `source`
+  links_down,        // `links`: no longer connected, though both readings have them
+  links_up,          // `links`
+  device_votes,      // `nodes`: their quorum device casts its vote again
+  device_silent,     // `nodes`: it no longer does
+  expected_votes     // `votes`: from, to
 };
 
 struct Change {
@@ -29,6 +36,8 @@ struct Change {
   std::optional<Duration> lasted{};
   std::optional<Source> source{};
   std::optional<Failure> failure{};
+  std::vector<LinkId> links{};
+  std::optional<std::pair<std::uint32_t, std::uint32_t>> votes{};
   bool operator==(const Change&) const = default;
 };
 

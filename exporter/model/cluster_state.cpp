@@ -258,6 +258,20 @@ bool is_current(const ClusterState& state, Source source, SteadyTime now) {
          now - *found->second.last_success <= state.stale_after;
 }
 
+Known known_at(const ClusterState& state, SteadyTime now) {
+  const bool present = is_up(state, now);
+  return {.present = present,
+          .votes = present && is_current(state, Source::votequorum, now),
+          .configuration = present && is_current(state, Source::cmap, now),
+          .reachability = present && is_current(state, Source::cfg, now)};
+}
+
+std::optional<Duration> loss_so_far(const ClusterState& state, SteadyTime now) {
+  const QuorumHistory& history = state.quorum;
+  return history.lost_since ? std::optional{history.last_loss + loss_under_way(state, now)}
+                            : std::nullopt;
+}
+
 Duration time_without_quorum(const ClusterState& state, SteadyTime now) {
   const QuorumHistory& history = state.quorum;
   return history.lost + (history.lost_since ? loss_under_way(state, now) : Duration::zero());

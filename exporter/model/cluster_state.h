@@ -342,6 +342,20 @@ struct ClusterState {
 // Whether the last reading of `source` succeeded and still counts.
 [[nodiscard]] bool is_current(const ClusterState& state, Source source, SteadyTime now);
 
+// Which parts of a state count at some moment; the rest of it has to be held unknown.
+struct Known {
+  bool present = false;  // the callbacks' facts
+  bool votes = false;    // the readings' facts
+  bool configuration = false;
+  bool reachability = false;
+  bool operator==(const Known&) const = default;
+};
+[[nodiscard]] Known known_at(const ClusterState& state, SteadyTime now);
+
+// How long the loss under way has lasted, as far as it was seen. Empty unless not quorate and
+// connected.
+[[nodiscard]] std::optional<Duration> loss_so_far(const ClusterState& state, SteadyTime now);
+
 // Time seen not quorate, the loss under way included. It stops to grow while corosync is silent,
 // and makes up for it when corosync then says that it was not quorate all the while.
 [[nodiscard]] Duration time_without_quorum(const ClusterState& state, SteadyTime now);

@@ -164,5 +164,51 @@ TEST(ChangesTest, ALostConnectionDoesNotTellOfItsReadings) {
   EXPECT_EQ(changes_of(story, SourceRead{Source::cmap}), Changes{});
 }
 
+// ---- What readings tell ------------------------------------------------------------------------
+
+ReachabilityRead links_to_2(bool first, bool second) {
+  return {{{id(2),
+            {.reachable = first || second,
+             .links = {{0, {.enabled = true, .connected = first}},
+                       {1, {.enabled = true, .connected = second}}}}}}};
+}
+
+TEST(ChangesTest, ALinkThatGoesDownOrComesUpIsTold) {
+  Story story = quorate().then(links_to_2(true, false));
+  EXPECT_EQ(changes_of(story, links_to_2(false, true)),
+            (Changes{{.kind = ChangeKind::links_down, .links = {{id(2), 0}}},
+                     {.kind = ChangeKind::links_up, .links = {{id(2), 1}}}}));
+  EXPECT_EQ(changes_of(story, links_to_2(true, false)), Changes{});
+}
+
+TEST(ChangesTest, TheFirstReadingOfALinkIsNoChange) {
+  EXPECT_EQ(changes_of(quorate(), links_to_2(false, true)), Changes{});
+  EXPECT_EQ(changes_of(quorate().then(ReachabilityRead{{{id(2), {}}}}), links_to_2(false, true)),
+            Changes{});
+  Story again = quorate().then(links_to_2(true, true)).disconnect().connect();
+  EXPECT_EQ(changes_of(again, links_to_2(false, false)), Changes{});
+}
+
+TEST(ChangesTest, AQuorumDeviceThatStopsToVoteIsTold) {
+  const auto device = [](bool first, bool second) {
+    Votes votes{.expected = 3};
+    votes.nodes[id(1)].qdevice = Qdevice{.registered = true, .casting_vote = first};
+    votes.nodes[id(2)].qdevice = Qdevice{.registered = true, .casting_vote = second};
+    return VotesRead{votes};
+  };
+  Story story = quorate().then(device(true, false));
+  EXPECT_EQ(changes_of(story, device(false, true)),
+            (Changes{{.kind = ChangeKind::device_silent, .nodes = ids({1})},
+                     {.kind = ChangeKind::device_votes, .nodes = ids({2})}}));
+}
+
+TEST(ChangesTest, OtherExpectedVotesAreTold) {
+  Story story = quorate();
+  EXPECT_EQ(changes_of(story, VotesRead{{.expected = 3}}), Changes{});
+  story.then(VotesRead{{.expected = 3}});
+  EXPECT_EQ(changes_of(story, VotesRead{{.expected = 5}}),
+            (Changes{{.kind = ChangeKind::expected_votes, .votes = std::pair{3U, 5U}}}));
+}
+
 }  // namespace
 }  // namespace corosync_exporter

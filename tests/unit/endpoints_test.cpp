@@ -92,7 +92,10 @@ class EndpointsTest : public ::testing::Test {
     if (state.present) {
       state.present->last_word = current_moment().steady;
     }
-    state_.publish(std::move(state));
+    publish(std::move(state));
+  }
+  void publish(ClusterState state) {
+    newest_.publish({.state = std::move(state), .timeline = timeline_, .generation = 7});
   }
 
   [[nodiscard]] Response get(const std::string& path) {
@@ -107,13 +110,14 @@ class EndpointsTest : public ::testing::Test {
   [[nodiscard]] PageText metrics() { return read_page(get(options_.telemetry_path).body); }
 
   Options options_;
-  SnapshotCell<ClusterState> state_{ClusterState{}};
+  std::shared_ptr<const Timeline> timeline_ = std::make_shared<const Timeline>(beginning.system);
+  SnapshotCell<Snapshot> newest_{{.timeline = timeline_}};
   RequestCounter requests_;
   std::optional<SteadyTime> waiting_since_;
   const Logger log_{LogLevel::error, LogFormat::logfmt, -1};
   const LiveConfig web_config_{std::nullopt, log_};
   const Facts facts_{
-      .state = state_, .requests = requests_, .web_config = web_config_, .waiting_since = [this] {
+      .newest = newest_, .requests = requests_, .web_config = web_config_, .waiting_since = [this] {
         return waiting_since_;
       }};
   std::shared_ptr<Page> page_ = std::make_shared<Page>(Build{.version = "v", .revision = "r"});
@@ -167,7 +171,7 @@ TEST_F(EndpointsTest, NothingOnAPageIsYoungerThanThePage) {
       const Moment now = current_moment();
       ClusterState state = quorate().state();
       state.present->last_word = now.steady;
-      state_.publish(apply(state, LocalNodeRead{id(1)}, now));
+      publish(apply(state, LocalNodeRead{id(1)}, now));
     }
   }};
   for (int i = 0; i < 300; ++i) {

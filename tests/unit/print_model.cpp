@@ -269,12 +269,28 @@ void PrintTo(ChangeKind kind, std::ostream* out) {
     case ChangeKind::source_recovered:
       *out << "source_recovered";
       break;
+    case ChangeKind::links_down:
+      *out << "links_down";
+      break;
+    case ChangeKind::links_up:
+      *out << "links_up";
+      break;
+    case ChangeKind::device_votes:
+      *out << "device_votes";
+      break;
+    case ChangeKind::device_silent:
+      *out << "device_silent";
+      break;
+    case ChangeKind::expected_votes:
+      *out << "expected_votes";
+      break;
   }
 }
 
 void PrintTo(const Change& change, std::ostream* out) {
   *out << text(change.kind) << "{nodes " << text(change.nodes) << " lasted " << text(change.lasted)
-       << " source " << text(change.source) << " failure " << text(change.failure) << "}";
+       << " source " << text(change.source) << " failure " << text(change.failure) << " links "
+       << text(change.links) << " votes " << text(change.votes) << "}";
 }
 
 }  // namespace corosync_exporter

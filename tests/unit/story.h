@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happened to an exporter, told event by event, and the state that it leads to.
+// What happened to an exporter, told event by event, and the state and timeline that it leads to.
 //
 //   const ClusterState state = Story{}
 //                                  .connect()
@@ -17,7 +17,9 @@
 #include <variant>
 #include <vector>
 
+#include "model/changes.h"
 #include "model/cluster_state.h"
+#include "model/timeline.h"
 
 namespace corosync_exporter {
 
@@ -51,10 +53,13 @@ class Story {
   Story& wait(Duration duration) {
     now_.steady += duration;
     now_.system += duration;
+    note(state_);
     return *this;
   }
   Story& then(const Event& event) {
+    const ClusterState before = state_;
     state_ = apply(std::move(state_), event, now_);
+    note(before);
     return *this;
   }
 
@@ -71,6 +76,7 @@ class Story {
   }
 
   [[nodiscard]] const ClusterState& state() const { return state_; }
+  [[nodiscard]] const Timeline& timeline() const { return timeline_; }
   [[nodiscard]] Moment now() const { return now_; }
 
  private:
@@ -84,8 +90,15 @@ class Story {
                : Source::cmap;
   }
 
+  void note(const ClusterState& before) {
+    timeline_.note(changes_between(before, noted_until_, state_, now_.steady), state_, now_.system);
+    noted_until_ = now_.steady;
+  }
+
   ClusterState state_;
   Moment now_ = beginning;
+  SteadyTime noted_until_ = beginning.steady;
+  Timeline timeline_{beginning.system};
 };
 
 }  // namespace corosync_exporter

@@ -234,6 +234,54 @@ TEST_F(WatcherTest, ANewRingOfTheSameMembersChangesNoVerdict) {
   EXPECT_EQ(state_.quorum.changes, 0U);
 }
 
+// ---- The timeline ------------------------------------------------------------------------------
+
+TEST_F(WatcherTest, TheTimelineIsPublishedWithTheState) {
+  start();
+  run_until_settled();
+  ASSERT_EQ(timeline_->entries().size(), 1U);
+  EXPECT_EQ(timeline_->entries()[0].told[0].change.kind, ChangeKind::connected);
+  fake_corosync::form({.nodeid = 1, .seq = 12}, {1}, false);
+  ASSERT_TRUE(run_until([&] { return state_.quorum.losses == 1; }));
+  const auto& told = timeline_->entries().back().told;
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[0].change.kind, ChangeKind::nodes_left);
+  EXPECT_EQ(told[0].names[0], "beta");
+  EXPECT_EQ(told[1].change.kind, ChangeKind::quorum_lost);
+  EXPECT_EQ(told[1].at, state_.quorum.last_change);
+}
+
+TEST_F(WatcherTest, AnUnchangedTimelineIsPublishedAgainAsItIs) {
+  start();
+  run_until_settled();
+  const Timeline* const before = timeline_.get();
+  fake_corosync::send_votequorum_expected_votes();
+  ASSERT_TRUE(run_until([&] { return state_.notifications.votequorum_expected_votes == 1; }));
+  EXPECT_EQ(timeline_.get(), before);
+}
+
+TEST_F(WatcherTest, TheGenerationGrowsWithEachPublishedState) {
+  start();
+  run_until_settled();
+  const std::uint64_t before = generation_;
+  fake_corosync::send_votequorum_expected_votes();
+  ASSERT_TRUE(run_until([&] { return state_.notifications.votequorum_expected_votes == 1; }));
+  EXPECT_GT(generation_, before);
+}
+
+TEST_F(WatcherTest, AStormOfChangesLeavesABoundedTimeline) {
+  constexpr std::uint64_t flips = 2000;
+  start();
+  run_until_settled();
+  for (std::uint64_t i = 0; i < flips; ++i) {
+    fake_corosync::change([&](Cluster& cluster) { cluster.quorate = i % 2 != 0; });
+    fake_corosync::send_quorum_quorum();
+  }
+  ASSERT_TRUE(run_until([&] { return state_.quorum.changes == flips; }));
+  EXPECT_EQ(timeline_->entries().size(), Timeline::most_entries);
+  EXPECT_GT(timeline_->entries().back().number, flips);
+}
+
 // ---- Readings ----------------------------------------------------------------------------------
 
 TEST_F(WatcherTest, PollingFindsWhatIsNotAnnounced) {
@@ -745,7 +793,7 @@ TEST_F(WatcherTest, StopsPolitely) {
 
 TEST_F(WatcherTest, StopsWithoutHavingStarted) {
   watcher_.emplace(loop_, quick(), Groups{}, CS_TRACK_CHANGES, log_,
-                   [](const ClusterState& /*state*/) {});
+                   [](const Snapshot& /*snapshot*/) {});
   EXPECT_TRUE(watcher_->stop(10s));
   watcher_.reset();
 }

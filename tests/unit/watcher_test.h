@@ -41,13 +41,15 @@ class WatcherTest : public CorosyncTest {
   }
 
   void start(const Timing& timing = quick()) {
-    watcher_.emplace(loop_, timing, Groups{}, CS_TRACK_CHANGES, log_,
-                     [this](const ClusterState& state) {
-                       state_ = state;
-                       if (state.disconnected_by && state.connects > 0) {
-                         lost_by_ = state.disconnected_by;
-                       }
-                     });
+    watcher_.emplace(loop_, timing, Groups{}, CS_TRACK_CHANGES, log_, [this](Snapshot snapshot) {
+      state_ = std::move(snapshot.state);
+      timeline_ = std::move(snapshot.timeline);
+      EXPECT_GT(snapshot.generation, generation_);
+      generation_ = snapshot.generation;
+      if (state_.disconnected_by && state_.connects > 0) {
+        lost_by_ = state_.disconnected_by;
+      }
+    });
     watcher_->start();
   }
 
@@ -98,7 +100,9 @@ class WatcherTest : public CorosyncTest {
   Descriptor log_file_{memfd_create("log", MFD_CLOEXEC)};
   Logger log_{LogLevel::info, LogFormat::logfmt, log_file_.get()};
   EventLoop loop_;
-  ClusterState state_;                // as last published
+  ClusterState state_;                          // as last published
+  std::shared_ptr<const Timeline> timeline_{};  // with it
+  std::uint64_t generation_ = 0;
   std::optional<Failure> lost_by_{};  // why the last connection that stood was lost
   std::optional<Watcher> watcher_{};
 

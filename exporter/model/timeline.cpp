@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/timeline.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace corosync_exporter {
+namespace {
+
+// A verdict follows its node list within some ms; one that took longer has a time of its own.
+constexpr std::chrono::seconds verdict_follows{1};
+// Reachability is read after each event, and at each poll.
+constexpr std::chrono::seconds links_follow{10};
+
+// Not within a character of UTF-8.
+std::string cut(const std::string& name) {
+  if (name.size() <= Timeline::most_name_bytes) {
+    return name;
+  }
+  constexpr unsigned int marks = 0xC0;
+  constexpr unsigned int continues = 0x80;
+  std::size_t end = Timeline::most_name_bytes;
+  while (end > 0 && (static_cast<unsigned char>(name[end]) & marks) == continues) {
+    --end;
+  }
+  return name.substr(0, end) + "…";
+}
+
+std::string name_of(NodeId id, const ClusterState& state) {
+  const auto node = state.nodes.find(id);
+  return node != state.nodes.end() && node->second.name ? cut(*node->second.name) : "";
+}
+
+std::vector<NodeId> nodes_of(const Change& change) {
+  std::vector<NodeId> nodes = change.nodes;
+  for (const auto& [id, number] : change.links) {
+    nodes.push_back(id);
+  }
+  return nodes;
+}
+
+Told told(const Change& change, const ClusterState& after, SystemTime now) {
+  Told fresh{.at = now, .change = change};
+  for (const NodeId id : nodes_of(change)) {
+    if (fresh.names.size() == Timeline::most_names) {
+      break;
+    }
+    fresh.names.push_back(name_of(id, after));
+  }
+  return fresh;
+}
+
+bool is_membership(ChangeKind kind) {
+  return kind == ChangeKind::nodes_left || kind == ChangeKind::nodes_joined;
+}
+bool is_verdict(ChangeKind kind) {
+  return kind == ChangeKind::quorum_lost || kind == ChangeKind::quorum_regained;
+}
+
+bool tells(const TimelineEntry& entry, ChangeKind kind) {
+  return std::ranges::any_of(entry.told,
+                             [&](const Told& said) { return said.change.kind == kind; });
+}
+
+bool tells(const TimelineEntry& entry, ChangeKind kind, NodeId id) {
+  return std::ranges::any_of(entry.told, [&](const Told& said) {
+    return said.change.kind == kind &&
+           std::ranges::find(said.change.nodes, id) != said.change.nodes.end();
+  });
+}
+
+// Links that went down with the nodes that left, or came up with those that joined.
+bool go_with_their_nodes(const Change& change, const TimelineEntry& entry) {
+  const ChangeKind kind =
+      change.kind == ChangeKind::links_down ? ChangeKind::nodes_left : ChangeKind::nodes_joined;
+  return std::ranges::all_of(change.links,
+                             [&](const LinkId& link) { return tells(entry, kind, link.first); });
+}
+
+}  // namespace
+
+void Timeline::note(const std::vector<Change>& changes, const ClusterState& after, SystemTime now) {
+  if (changes.empty()) {
+    return;
+  }
+  follow_verdict(changes, now);
+  for (const Change& change : changes) {
+    if (change.kind == ChangeKind::quorum_regained) {
+      end_loss(change);
+    }
+  }
+  if (!belongs_to_newest(changes, after, now)) {
+    entries_.push_back({.number = ++made_});
+    if (entries_.size() > most_entries) {
+      entries_.pop_front();
+    }
+    const bool forms = std::ranges::any_of(
+        changes, [](const Change& change) { return is_membership(change.kind); });
+    forming_ = forms && after.present && after.present->membership
+                   ? std::optional{after.present->membership->ring}
+                   : std::nullopt;
+  }
+  for (const Change& change : changes) {
+    entries_.back().told.push_back(told(change, after, now));
+  }
+}
+
+bool Timeline::belongs_to_newest(const std::vector<Change>& changes, const ClusterState& after,
+                                 SystemTime now) const {
+  if (entries_.empty()) {
+    return false;
+  }
+  const TimelineEntry& newest = entries_.back();
+  const Duration since = now - newest.told.front().at;
+  return std::ranges::all_of(changes, [&](const Change& change) {
+    if (tells(newest, change.kind)) {
+      return false;
+    }
+    if (is_verdict(change.kind)) {
+      return forming_ && after.present->verdict && after.present->verdict->ring == *forming_ &&
+             since <= verdict_follows;
+    }
+    return !change.links.empty() && since <= links_follow && go_with_their_nodes(change, newest);
+  });
+}
+
+void Timeline::end_loss(const Change& regained) {
+  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
+    for (Told& said : entry->told) {
+      if (said.change.kind == ChangeKind::quorum_lost) {
+        said.change.lasted = regained.lasted;
+        return;
+      }
+    }
+  }
+}
+
+void Timeline::follow_verdict(const std::vector<Change>& changes, SystemTime now) {
+  bool connected = false;
+  for (const Change& change : changes) {
+    switch (change.kind) {
+      case ChangeKind::connected:
+        connected = true;
+        verdict_since_ = Since{.at = now};
+        break;
+      case ChangeKind::quorum_lost:
+      case ChangeKind::quorum_regained:
+        // A verdict that differs after a reconnection came at some time in between.
+        verdict_since_ = Since{.at = now, .exact = !connected};
+        break;
+      case ChangeKind::disconnected:
+      case ChangeKind::fell_silent:
+        unknown_since_ = now;
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+}  // namespace corosync_exporter

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// The newest changes, with their times and with the names that nodes had then: what a person wants
+// to read afterwards. What belongs together is one entry: who left and the quorum that went with
+// them, links that went down with their node.
+//
+// Bounded: so many entries, names and bytes a name, whatever corosync announces.
+// Pure: time comes in as an argument. Threads: a value; the loop thread owns the current one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/changes.h"
+#include "model/cluster_state.h"
+
+namespace corosync_exporter {
+
+// A change at its time. `names` are those of its nodes, or of its links' nodes, in their order;
+// empty for a node without one, and missing beyond `Timeline::most_names`.
+struct Told {
+  SystemTime at{};
+  Change change{};
+  std::vector<std::string> names{};
+  bool operator==(const Told&) const = default;
+};
+
+struct TimelineEntry {
+  std::uint64_t number = 0;  // counts all entries ever made, from 1
+  std::vector<Told> told{};  // never empty; each kind at most once
+  // A loss of quorum has the time that it lasted as `lasted` in its change, once it is over.
+  bool operator==(const TimelineEntry&) const = default;
+};
+
+// Since when something holds: exactly, or at least since then.
+struct Since {
+  SystemTime at{};
+  bool exact = false;
+  bool operator==(const Since&) const = default;
+};
+
+class Timeline {
+ public:
+  static constexpr std::size_t most_entries = 256;
+  static constexpr std::size_t most_names = 16;       // a change
+  static constexpr std::size_t most_name_bytes = 96;  // what is longer is cut
+
+  explicit Timeline(SystemTime begun) : begun_{begun}, unknown_since_{begun} {}
+
+  // `changes`, of one event, led to `after`.
+  void note(const std::vector<Change>& changes, const ClusterState& after, SystemTime now);
+
+  // Oldest first.
+  [[nodiscard]] const std::deque<TimelineEntry>& entries() const { return entries_; }
+  [[nodiscard]] SystemTime begun() const { return begun_; }
+
+  // Of the verdict that holds while corosync is up. Empty before the first.
+  [[nodiscard]] std::optional<Since> verdict_since() const { return verdict_since_; }
+  // Of corosync being silent or not connected, while it is.
+  [[nodiscard]] SystemTime unknown_since() const { return unknown_since_; }
+
+ private:
+  void follow_verdict(const std::vector<Change>& changes, SystemTime now);
+  void end_loss(const Change& regained);
+  [[nodiscard]] bool belongs_to_newest(const std::vector<Change>& changes,
+                                       const ClusterState& after, SystemTime now) const;
+
+  SystemTime begun_;
+  std::deque<TimelineEntry> entries_;
+  std::uint64_t made_ = 0;
+  std::optional<RingId> forming_;  // the ring that the newest entry tells of
+  std::optional<Since> verdict_since_;
+  SystemTime unknown_since_;
+};
+
+// What the loop thread publishes: one value, so that no reader sees the one half newer than the
+// other.
+struct Snapshot {
+  ClusterState state{};
+  std::shared_ptr<const Timeline> timeline{};  // never null; shared by the states without a change
+  std::uint64_t generation = 0;                // grows with each
+};
+
+}  // namespace corosync_exporter

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/timeline.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "print_model.h"
+#include "random_events.h"
+#include "story.h"
+
+namespace corosync_exporter {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A node list, of which the timeline tells who left and who joined.
+Event formed(RingId of, std::vector<NodeId> left, std::vector<NodeId> joined = {}) {
+  return NodeListNotified{
+      .ring = of, .members = ids({1}), .joined = std::move(joined), .left = std::move(left)};
+}
+Event links(bool to_2, bool to_3) {
+  return ReachabilityRead{
+      {{id(2), {.reachable = to_2, .links = {{0, {.enabled = true, .connected = to_2}}}}},
+       {id(3), {.reachable = to_3, .links = {{0, {.enabled = true, .connected = to_3}}}}}}};
+}
+
+using Kinds = std::vector<std::vector<ChangeKind>>;
+using enum ChangeKind;
+
+// The kinds of each entry, oldest first.
+Kinds kinds(const Story& story) {
+  Kinds all;
+  for (const TimelineEntry& entry : story.timeline().entries()) {
+    all.emplace_back();
+    for (const Told& told : entry.told) {
+      all.back().push_back(told.change.kind);
+    }
+  }
+  return all;
+}
+
+Story quorate() {
+  Story story = Story{}.connect().then(formed(ring(1, 8), {})).verdict(true, ring(1, 8));
+  return story.then(links(true, true)).wait(10s);
+}
+
+TEST(TimelineTest, BeginsWithNothing) {
+  const Timeline timeline{beginning.system};
+  EXPECT_TRUE(timeline.entries().empty());
+  EXPECT_EQ(timeline.begun(), beginning.system);
+  EXPECT_EQ(timeline.unknown_since(), beginning.system);
+  EXPECT_EQ(timeline.verdict_since(), std::nullopt);
+}
+
+TEST(TimelineTest, WhoLeftAndTheQuorumThatWentWithThemAreOneEntry) {
+  Story story = quorate();
+  const SystemTime left = story.now().system;
+  story.then(formed(ring(1, 12), ids({2, 3}))).wait(3ms).verdict(false, ring(1, 12));
+  EXPECT_EQ(kinds(story), (Kinds{{connected}, {nodes_left, quorum_lost}}));
+  const auto& told = story.timeline().entries().back().told;
+  EXPECT_EQ(told[0].at, left);
+  EXPECT_EQ(told[1].at, left + 3ms);
+}
+
+TEST(TimelineTest, AVerdictThatTookItsTimeHasAnEntryOfItsOwn) {
+  Story story = quorate();
+  story.then(formed(ring(1, 12), ids({2, 3}))).wait(5s).verdict(false, ring(1, 12));
+  EXPECT_EQ(kinds(story), (Kinds{{connected}, {nodes_left}, {quorum_lost}}));
+}
+
+TEST(TimelineTest, AVerdictOnAnotherRingHasAnEntryOfItsOwn) {
+  Story story = quorate();
+  story.then(formed(ring(1, 12), ids({3}))).verdict(false, ring(1, 16));
+  EXPECT_EQ(kinds(story), (Kinds{{connected}, {nodes_left}, {quorum_lost}}));
+}
+
+TEST(TimelineTest, TwoRingsAreTwoEntriesHoweverCloseTheyAre) {
+  Story story = quorate();
+  story.then(formed(ring(1, 12), ids({2}))).then(formed(ring(1, 16), ids({3})));
+  EXPECT_EQ(kinds(story), (Kinds{{connected}, {nodes_left}, {nodes_left}}));
+}
+
+TEST(TimelineTest, LinksGoWithTheirNodes) {
+  Story story = quorate();
+  story.then(formed(ring(1, 12), ids({2, 3}))).verdict(false, ring(1, 12)).wait(10ms);
+  story.then(links(false, false));
+  EXPECT_EQ(kinds(story), (Kinds{{connected}, {nodes_left, quorum_lost, links_down}}));
+  story.wait(14s).then(formed(ring(1, 16), {}, ids({2, 3}))).wait(10ms).then(links(true, true));
+  EXPECT_EQ(kinds(story).back(), (std::vector{nodes_joined, links_up}));
+}
+
+TEST(TimelineTest, ALinkToWhomStaysIsAnEntryOfItsOwn) {
+  Story story = quorate();
+  story.then(formed(ring(1, 12), ids({2}))).wait(10ms).then(links(false, false));
+  EXPECT_EQ(kinds(story), (Kinds{{connected}, {nodes_left}, {links_down}}));
+}
+
+TEST(TimelineTest, ALinkThatGoesLongAfterItsNodeIsAnEntryOfItsOwn) {
+  Story story = quorate();
+  story.then(formed(ring(1, 12), ids({2}))).wait(11s).then(links(false, true));
+  EXPECT_EQ(kinds(story), (Kinds{{connected}, {nodes_left}, {links_down}}));
+}
+
+TEST(TimelineTest, AnEntryTellsAKindOnce) {
+  Story story = quorate();
+  story.then(formed(ring(1, 12), ids({2})));
+  for (int i = 0; i < 3; ++i) {
+    story.then(links(false, true)).then(links(true, true));
+  }
+  EXPECT_EQ(kinds(story)[1], (std::vector{nodes_left, links_down}));
+}
+
+TEST(TimelineTest, ALossLearnsWhenItIsOverHowLongItLasted) {
+  Story story = quorate();
+  story.then(formed(ring(1, 12), ids({2, 3}))).verdict(false, ring(1, 12)).wait(4030ms);
+  EXPECT_EQ(story.timeline().entries().back().told[1].change.lasted, std::nullopt);
+  story.then(formed(ring(1, 16), {}, ids({2}))).verdict(true, ring(1, 16));
+  EXPECT_EQ(story.timeline().entries()[1].told[1].change.lasted, 4030ms);
+  EXPECT_EQ(story.timeline().entries()[2].told[1].change.lasted, 4030ms);
+}
+
+TEST(TimelineTest, AnEarlierLossKeepsItsTime) {
+  Story story = quorate();
+  story.verdict(false, ring(1, 8)).wait(1s).verdict(true, ring(1, 8));
+  story.verdict(false, ring(1, 8)).wait(2s).verdict(true, ring(1, 8));
+  EXPECT_EQ(story.timeline().entries()[1].told[0].change.lasted, 1s);
+  EXPECT_EQ(story.timeline().entries()[3].told[0].change.lasted, 2s);
+}
+
+TEST(TimelineTest, NamesAreThoseOfThen) {
+  Story story = quorate();
+  const auto named = [](const std::string& name) {
+    return ConfigurationRead{.nodes = {{id(2), {.name = name, .configured = true}}}};
+  };
+  story.then(named("old")).then(formed(ring(1, 12), ids({2, 3}))).then(named("new"));
+  EXPECT_EQ(story.timeline().entries().back().told[0].names, (std::vector<std::string>{"old", ""}));
+}
+
+TEST(TimelineTest, SinceWhenTheVerdictHoldsIsKnownAsFarAsItWasSeen) {
+  Story story = quorate();
+  const SystemTime connected_at = beginning.system;
+  EXPECT_EQ(story.timeline().verdict_since(), (Since{.at = connected_at, .exact = false}));
+
+  const SystemTime lost_at = story.now().system;
+  story.verdict(false, ring(1, 8)).wait(10s);
+  EXPECT_EQ(story.timeline().verdict_since(), (Since{.at = lost_at, .exact = true}));
+
+  const SystemTime gone_at = story.now().system;
+  story.disconnect().wait(1min);
+  EXPECT_EQ(story.timeline().unknown_since(), gone_at);
+
+  // Another verdict than before: it came at some time in between.
+  const SystemTime back_at = story.now().system;
+  story.connect().then(formed(ring(1, 20), {})).verdict(true, ring(1, 20));
+  EXPECT_EQ(story.timeline().verdict_since(), (Since{.at = back_at, .exact = false}));
+}
+
+TEST(TimelineTest, SilenceHasItsTime) {
+  Story story = quorate();
+  story.wait(1h);
+  EXPECT_EQ(story.timeline().unknown_since(), story.now().system);
+  EXPECT_EQ(kinds(story), (Kinds{{connected}, {fell_silent}}));
+}
+
+// ---- Bounds ------------------------------------------------------------------------------------
+
+TEST(TimelineTest, KeepsTheNewest) {
+  Story story = quorate();
+  for (int i = 0; i < 1000; ++i) {
+    story.verdict(i % 2 != 0, ring(1, 8));
+  }
+  const auto& entries = story.timeline().entries();
+  EXPECT_EQ(entries.size(), Timeline::most_entries);
+  EXPECT_EQ(entries.back().number, 1001);
+  EXPECT_EQ(entries.front().number, 1001 - Timeline::most_entries + 1);
+}
+
+TEST(TimelineTest, KeepsFewNamesAndNoLongOnes) {
+  std::map<NodeId, NodeConfiguration> nodes;
+  std::vector<NodeId> left;
+  for (std::uint32_t i = 1; i <= 300; ++i) {
+    left.push_back(id(i));
+    nodes[id(i)] = {.name = std::string(95, 'x') + "ö" + std::string(1000, 'y')};
+  }
+  Story story = quorate();
+  story.then(formed(ring(1, 12), left)).then(ConfigurationRead{.nodes = nodes});
+  story.then(formed(ring(1, 16), left));
+  const Told& told = story.timeline().entries().back().told[0];
+  EXPECT_EQ(told.change.nodes, left);
+  // Cut before the character that would not have fitted.
+  EXPECT_EQ(told.names, std::vector(Timeline::most_names, std::string(95, 'x') + "…"));
+}
+
+TEST(TimelineTest, OfAnyCourseEntriesAreInOrderAndBounded) {
+  for (std::uint32_t seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE(seed);
+    RandomEvents random{seed};
+    Story story;
+    for (int i = 0; i < 100; ++i) {
+      story.wait(random.pause()).then(random.event());
+    }
+    std::uint64_t last_number = 0;
+    SystemTime last_at = beginning.system;
+    for (const TimelineEntry& entry : story.timeline().entries()) {
+      EXPECT_EQ(entry.number, ++last_number);
+      ASSERT_FALSE(entry.told.empty());
+      std::vector<ChangeKind> kinds;
+      for (const Told& told : entry.told) {
+        EXPECT_GE(told.at, last_at);
+        last_at = told.at;
+        EXPECT_EQ(std::ranges::count(kinds, told.change.kind), 0);
+        kinds.push_back(told.change.kind);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace corosync_exporter
