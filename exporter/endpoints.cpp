@@ -2,10 +2,16 @@
 #include "endpoints.h"
 
 #include <chrono>
+#include <random>
+#include <string_view>
 #include <utility>
 
 #include "clock.h"
 #include "exposition/process.h"
+#include "status/json.h"
+#include "status/page.h"
+#include "status/status.h"
+#include "status/words.h"
 #include "version.h"
 
 namespace corosync_exporter {
@@ -40,11 +46,6 @@ Response ready(const Facts& facts) {
   return {.status = service_unavailable, .body = "Not ready: " + reason + ".\n"};
 }
 
-std::string describe(const Failure& failure) {
-  return failure.call + ": " + failure.error +
-         (failure.detail.empty() ? "" : " (" + failure.detail + ")");
-}
-
 // It may be us who cannot ask, as without descriptors left.
 std::string why_unread(const ClusterState& state) {
   for (const auto& [source, status] : state.sources) {
@@ -56,23 +57,40 @@ std::string why_unread(const ClusterState& state) {
   return "";
 }
 
-Response links(const std::string& telemetry_path) {
+// `now` is asked after the snapshot is taken: nothing in it is younger than its moment.
+Status status_now(const Facts& facts) {
+  const auto newest = facts.newest.read();
+  const Moment now = current_moment();
+  return status_of(*newest, now, why_not_ready(newest->state, now.steady));
+}
+
+Response status(const Facts& facts) {
+  return {.content_type = "application/json",
+          .body = status_json(status_now(facts), version(), revision()),
+          .headers = {{"Cache-Control", "no-store"}}};
+}
+
+// Unguessable, and never the same twice.
+std::string fresh_nonce() {
+  constexpr std::string_view digits = "0123456789abcdef";
+  constexpr int length = 32;
+  std::random_device random;
+  std::uniform_int_distribution<std::size_t> digit{0, digits.size() - 1};
+  std::string nonce;
+  for (int i = 0; i < length; ++i) {
+    nonce += digits[digit(random)];
+  }
+  return nonce;
+}
+
+Response front_page(const Facts& facts, const std::string& telemetry_path) {
+  const PageFrame frame{
+      .nonce = fresh_nonce(), .version = std::string{version()}, .metrics_path = telemetry_path};
   return {.content_type = "text/html; charset=utf-8",
-          .body =
-              "<!DOCTYPE html>\n"
-              "<html lang=\"en\">\n"
-              "<head><title>Corosync Exporter</title></head>\n"
-              "<body>\n"
-              "<h1>Corosync Exporter</h1>\n"
-              "<ul>\n"
-              "<li><a href=\"" +
-              telemetry_path +
-              "\">Metrics</a></li>\n"
-              "<li><a href=\"/-/healthy\">Healthy</a></li>\n"
-              "<li><a href=\"/-/ready\">Ready</a></li>\n"
-              "</ul>\n"
-              "</body>\n"
-              "</html>\n"};
+          .body = status_page(status_now(facts), frame),
+          .headers = {{"Cache-Control", "no-store"},
+                      {"Content-Security-Policy", content_security_policy(frame.nonce)},
+                      {"Referrer-Policy", "no-referrer"}}};
 }
 
 }  // namespace
@@ -84,7 +102,9 @@ std::vector<Route> endpoints(const Options& options, const Facts& facts,
       {.path = options.telemetry_path,
        .handler = [&facts, page = std::move(page),
                    process] { return metrics(facts, *page, process.get()); }},
-      {.path = "/", .handler = [path = options.telemetry_path] { return links(path); }},
+      {.path = "/",
+       .handler = [&facts, path = options.telemetry_path] { return front_page(facts, path); }},
+      {.path = "/api/v1/status", .handler = [&facts] { return status(facts); }},
       {.path = "/-/healthy", .handler = [] { return Response{.body = "Healthy.\n"}; }},
       {.path = "/-/ready", .handler = [&facts] { return ready(facts); }},
   };

@@ -123,12 +123,13 @@ class EndpointsTest : public ::testing::Test {
   std::shared_ptr<Page> page_ = std::make_shared<Page>(Build{.version = "v", .revision = "r"});
 };
 
-TEST_F(EndpointsTest, AreTheseFour) {
+TEST_F(EndpointsTest, AreTheseFive) {
   std::set<std::string> paths;
   for (const Route& route : endpoints(options_, facts_, page_)) {
     paths.insert(route.path);
   }
-  EXPECT_EQ(paths, (std::set<std::string>{"/", "/-/healthy", "/-/ready", "/metrics"}));
+  EXPECT_EQ(paths,
+            (std::set<std::string>{"/", "/-/healthy", "/-/ready", "/api/v1/status", "/metrics"}));
 }
 
 TEST_F(EndpointsTest, MetricsAreInTheTextFormat) {
@@ -198,14 +199,65 @@ TEST_F(EndpointsTest, MetricsAreWhereTheUserWantsThem) {
   }
 }
 
-TEST_F(EndpointsTest, TheFrontPageLinksTheOthers) {
+std::string header(const Response& response, const std::string& name) {
+  for (const auto& [key, value] : response.headers) {
+    if (key == name) {
+      return value;
+    }
+  }
+  return "";
+}
+
+TEST_F(EndpointsTest, TheFrontPageLinksTheOthersBelowAnyPath) {
   options_.telemetry_path = "/elsewhere";
   const Response response = get("/");
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.content_type, "text/html; charset=utf-8");
-  for (const char* link : {"href=\"/elsewhere\"", "href=\"/-/healthy\"", "href=\"/-/ready\""}) {
+  for (const char* link : {"href=\"./elsewhere\"", "href=\"api/v1/status\"", "href=\"-/healthy\"",
+                           "href=\"-/ready\""}) {
     EXPECT_NE(response.body.find(link), std::string::npos) << link;
   }
+}
+
+TEST_F(EndpointsTest, TheFrontPageIsOfThisMoment) {
+  EXPECT_NE(get("/").body.find(">Unknown</h1>"), std::string::npos);
+  publish(quorate());
+  EXPECT_NE(get("/").body.find(">Quorate</h1>"), std::string::npos);
+  EXPECT_EQ(header(get("/"), "Cache-Control"), "no-store");
+  EXPECT_EQ(header(get("/"), "Referrer-Policy"), "no-referrer");
+}
+
+TEST_F(EndpointsTest, TheFrontPagesPolicyLetsInItsOwnNonceAndNeverTheSame) {
+  std::set<std::string> policies;
+  for (int i = 0; i < 20; ++i) {
+    const Response response = get("/");
+    const std::string policy = header(response, "Content-Security-Policy");
+    const auto begin = policy.find("'nonce-") + std::string{"'nonce-"}.size();
+    const std::string nonce = policy.substr(begin, policy.find('\'', begin) - begin);
+    EXPECT_EQ(nonce.size(), 32);
+    EXPECT_NE(response.body.find("<script nonce=\"" + nonce + "\">"), std::string::npos);
+    policies.insert(policy);
+  }
+  EXPECT_EQ(policies.size(), 20);
+}
+
+TEST_F(EndpointsTest, TheStatusIsJsonOfThisMoment) {
+  publish(quorate());
+  const Response response = get("/api/v1/status");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.content_type, "application/json");
+  EXPECT_EQ(header(response, "Cache-Control"), "no-store");
+  for (const char* part : {"\"verdict\":\"quorate\"", "\"generation\":7", "\"corosync_up\":true"}) {
+    EXPECT_NE(response.body.find(part), std::string::npos) << part;
+  }
+}
+
+TEST_F(EndpointsTest, TheStatusSaysWhyNothingIsKnown) {
+  publish(quorate().disconnect());
+  EXPECT_NE(get("/api/v1/status")
+                .body.find("\"reason\":\"not connected to corosync: quorum_dispatch: "
+                           "CS_ERR_LIBRARY\""),
+            std::string::npos);
 }
 
 TEST_F(EndpointsTest, HealthyIsAnsweredWhateverCorosyncDoes) {

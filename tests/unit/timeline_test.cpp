@@ -188,7 +188,7 @@ TEST(TimelineTest, KeepsFewNamesAndNoLongOnes) {
     nodes[id(i)] = {.name = std::string(95, 'x') + "ö" + std::string(1000, 'y')};
   }
   Story story = quorate();
-  story.then(formed(ring(1, 12), left)).then(ConfigurationRead{.nodes = nodes});
+  story.then(formed(ring(1, 12), left)).read(ConfigurationRead{.nodes = nodes});
   story.then(formed(ring(1, 16), left));
   const Told& told = story.timeline().entries().back().told[0];
   EXPECT_EQ(told.change.nodes, left);

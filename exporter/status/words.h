@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Times, durations and changes in words: English, the same on the page and in the JSON. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/timeline.h"
+
+namespace corosync_exporter {
+
+// RFC 3339 in UTC, to the millisecond: "2026-11-23T08:31:02.123Z".
+[[nodiscard]] std::string rfc3339(SystemTime time);
+
+// "08:31:02.123", in UTC.
+[[nodiscard]] std::string time_of_day(SystemTime time);
+
+// How long something took, to three digits: "350 ms", "4.03 s", "12 min 5 s", "3 h 20 min".
+[[nodiscard]] std::string duration_text(Duration duration);
+
+// How long ago something was, in whole seconds: "4 s", "12 min 5 s", "3 h 20 min", "2 d 4 h".
+[[nodiscard]] std::string age_text(Duration age);
+
+// "1 vote", "2 votes"
+[[nodiscard]] std::string counted(std::int64_t count, const std::string& one);
+
+// "node2, node3 and node4"; the first `most`, and how many others.
+[[nodiscard]] std::string listed(const std::vector<std::string>& texts, std::size_t total);
+
+// How much a change matters, from good news to bad.
+enum class Weight { good, info, warning, critical };
+[[nodiscard]] std::string_view name_of(Weight weight);
+[[nodiscard]] Weight weight_of(const TimelineEntry& entry);
+
+// What the entry is about in the first place: its gravest change, the first of these.
+[[nodiscard]] const Told& headline(const TimelineEntry& entry);
+
+// The entry as a sentence without its full stop, the gravest first: "Quorum lost for 4.03 s;
+// node2 and node3 left". `loss_so_far`: of a loss that has not ended.
+[[nodiscard]] std::string sentence(const TimelineEntry& entry,
+                                   std::optional<Duration> loss_so_far = std::nullopt);
+
+// "CS_ERR_LIBRARY from quorum_dispatch (Connection refused)"
+[[nodiscard]] std::string describe(const Failure& failure);
+
+[[nodiscard]] std::string_view name_of(ChangeKind kind);
+
+}  // namespace corosync_exporter

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The status of each story, as JSON and as a page, byte by byte. With UPDATE_GOLDEN=1 in the
+// environment they are written anew instead, for git to show what changed.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <ostream>
+#include <sstream>
+#include <string>
+
+#include "print_model.h"
+#include "status/json.h"
+#include "status/page.h"
+#include "stories.h"
+
+namespace corosync_exporter {
+namespace {
+
+// All addresses on UDP unicast: no links are told of, and nodes have no names.
+Story udpu() {
+  Story story = Story{}.connect();
+  form(story, ring(1, 8), true, ids({1, 2, 3}));
+  ConfigurationRead reading =
+      configuration({{id(1), {.name = "10.77.0.1", .configured = true, .votes = 1}},
+                     {id(2), {.name = "10.77.0.2", .configured = true, .votes = 1}},
+                     {id(3), {.name = "10.77.0.3", .configured = true, .votes = 1}}});
+  reading.info.transport = "udpu";
+  return story.read(VotesRead{votes(3, ids({1, 2, 3}))})
+      .read(reading)
+      .read(LocalNodeRead{id(1)})
+      .wait(1s);
+}
+
+// A big cluster, of which a part is missing.
+Story many_nodes() {
+  constexpr std::uint32_t count = 200;
+  Story story = Story{}.connect();
+  std::map<NodeId, NodeConfiguration> nodes;
+  std::vector<NodeId> everybody;
+  std::vector<NodeId> some;
+  Votes of_all{.expected = count, .highest_expected = count, .present = 150, .required = 101};
+  for (std::uint32_t i = 1; i <= count; ++i) {
+    everybody.push_back(id(i));
+    if (i % 4 != 0) {
+      some.push_back(id(i));
+    }
+    nodes[id(i)] = {.name = "node" + std::to_string(i), .configured = true, .votes = 1};
+    of_all.nodes[id(i)] = {.votes = 1, .qdevice = std::nullopt};
+  }
+  form(story, ring(1, 8), true, everybody).read(configuration(nodes)).wait(2s);
+  std::vector<NodeId> left;
+  std::ranges::set_difference(everybody, some, std::back_inserter(left));
+  form(story, ring(1, 12), true, some, {}, left).read(VotesRead{of_all});
+  return story.read(configuration(nodes)).read(LocalNodeRead{id(1)}).wait(1s);
+}
+
+Story hostile_page() {
+  Story story = Story{}.connect();
+  story.node_list({.ring = ring(1, 8), .members = ids({1, 2, 3})}).verdict(true, ring(1, 8));
+  ConfigurationRead reading = configuration({
+      {id(1), {.name = "<img src=x onerror=alert(1)>", .configured = true}},
+      {id(2), {.name = "</main><script>alert(2)</script>\" onload='alert(3)", .configured = true}},
+      {id(3), {.name = "{{nonce}}&lt;" + std::string(300, 'x'), .configured = true}},
+      {id(4), {.name = "not \xff UTF-8", .configured = true}},
+  });
+  reading.info = {.cluster_name = "</title><b>", .transport = "<i>", .provider = "a&b"};
+  story.read(reading).read(LocalNodeRead{id(1)});
+  return story.node_list({.ring = ring(1, 12), .members = ids({1}), .left = ids({2, 3})})
+      .then(ReadingFailed{.source = Source::cfg,
+                          .failure = {.call = "<u>", .error = "\"<s>\"", .detail = "'<q>'"}})
+      .wait(1s);
+}
+
+struct GoldenStatus {
+  std::string name;
+  Story story;
+};
+void PrintTo(const GoldenStatus& row, std::ostream* out) { *out << row.name; }
+
+Status status(const Story& story) {
+  const bool up = is_up(story.state(), story.now().steady);
+  return status_of({.state = story.state(),
+                    .timeline = std::make_shared<const Timeline>(story.timeline()),
+                    .generation = 29},
+                   story.now(), up ? "" : "corosync is not there <for a test>");
+}
+
+std::string json(const Story& story) { return status_json(status(story), "1.2.3", "abc1234"); }
+
+std::string page(const Story& story) {
+  return status_page(status(story),
+                     {.nonce = "0123", .version = "1.2.3", .metrics_path = "/metrics"});
+}
+
+// What differs between pages; the shell around it is in status.html.
+std::string content(const Story& story) {
+  const std::string text = page(story);
+  std::string main = text.substr(text.find("<main"), text.find("</main>") - text.find("<main"));
+  for (const char* block : {"<section", "<tr", "<li", "</tr", "</ol", "<dl", "<rect"}) {
+    for (std::size_t at = 0; (at = main.find(block, at)) != std::string::npos; at += 2) {
+      main.insert(at, "\n");
+    }
+  }
+  return main + "\n";
+}
+
+class GoldenStatusTest : public ::testing::TestWithParam<GoldenStatus> {
+ protected:
+  static void expect_golden(const std::string& actual, const std::string& extension) {
+    const auto path = std::filesystem::path{GOLDEN_DIRECTORY} / (GetParam().name + extension);
+    if (std::getenv("UPDATE_GOLDEN") != nullptr) {
+      std::ofstream{path} << actual;
+      GTEST_SKIP() << "written: " << path;
+    }
+    std::ostringstream expected;
+    expected << std::ifstream{path}.rdbuf();
+    EXPECT_EQ(actual, expected.str());
+  }
+};
+
+TEST_P(GoldenStatusTest, TheJsonIsTheSameToTheByte) {
+  expect_golden(json(GetParam().story), ".json");
+}
+
+TEST_P(GoldenStatusTest, ThePageIsTheSameToTheByte) {
+  expect_golden(content(GetParam().story), ".html");
+}
+
+INSTANTIATE_TEST_SUITE_P(Statuses, GoldenStatusTest,
+                         ::testing::Values(GoldenStatus{"never_connected", never_connected()},
+                                           GoldenStatus{"quorate", quorate()},
+                                           GoldenStatus{"links_and_totem", links_and_totem()},
+                                           GoldenStatus{"not_quorate", not_quorate()},
+                                           GoldenStatus{"sync_in_progress", sync_in_progress()},
+                                           GoldenStatus{"no_provider", no_provider()},
+                                           GoldenStatus{"udpu", udpu()},
+                                           GoldenStatus{"qdevice", qdevice()},
+                                           GoldenStatus{"waiting_for_all", waiting_for_all()},
+                                           GoldenStatus{"stale", stale()},
+                                           GoldenStatus{"disconnected", disconnected()},
+                                           GoldenStatus{"failed_reading", failed_reading()},
+                                           GoldenStatus{"many_nodes", many_nodes()},
+                                           GoldenStatus{"hostile_page", hostile_page()}),
+                         [](const auto& row) { return row.param.name; });
+
+// ---- What golden files could hide --------------------------------------------------------------
+
+TEST(StatusPageTest, NamesOpenNoElementAndCloseNone) {
+  const std::string text = page(hostile_page());
+  for (const char* markup : {"<img", "<script>", "</main><", "</title><b", "<i>", "<u>", "<s>",
+                             "<q>", "onload='", "<for"}) {
+    EXPECT_EQ(text.find(markup), std::string::npos) << markup;
+  }
+  EXPECT_NE(text.find("&lt;img src=x onerror=alert(1)&gt;"), std::string::npos);
+  EXPECT_NE(text.find("{{nonce}}&amp;lt;xxx"), std::string::npos) << "a name is no hole";
+}
+
+TEST(StatusPageTest, NoHoleIsLeft) { EXPECT_EQ(page(quorate()).find("{{"), std::string::npos); }
+
+TEST(StatusPageTest, StyleAndScriptBearTheNonceOfThePolicy) {
+  const std::string text = page(quorate());
+  EXPECT_NE(text.find("<style nonce=\"0123\">"), std::string::npos);
+  EXPECT_NE(text.find("<script nonce=\"0123\">"), std::string::npos);
+  EXPECT_NE(content_security_policy("0123").find("script-src 'nonce-0123'"), std::string::npos);
+  EXPECT_EQ(text.find(" style="), std::string::npos) << "the policy would refuse it";
+}
+
+}  // namespace
+}  // namespace corosync_exporter

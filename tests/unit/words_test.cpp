@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "status/words.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "print_model.h"
+#include "story.h"
+
+namespace corosync_exporter {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(WordsTest, TimesAreRfc3339ToTheMillisecond) {
+  EXPECT_EQ(rfc3339(SystemTime{0s}), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(rfc3339(SystemTime{1'700'000'000'007ms}), "2023-11-14T22:13:20.007Z");
+  EXPECT_EQ(rfc3339(SystemTime{951'782'399'999ms}), "2000-02-28T23:59:59.999Z");
+  EXPECT_EQ(rfc3339(SystemTime{951'782'400'000ms}), "2000-02-29T00:00:00.000Z");
+  EXPECT_EQ(time_of_day(SystemTime{1'700'000'000'007ms}), "22:13:20.007");
+}
+
+TEST(WordsTest, DurationsHaveThreeDigits) {
+  EXPECT_EQ(duration_text(0s), "0 ms");
+  EXPECT_EQ(duration_text(114us), "0.114 ms");
+  EXPECT_EQ(duration_text(350ms), "350 ms");
+  EXPECT_EQ(duration_text(999'600us), "1 s");
+  EXPECT_EQ(duration_text(4034ms), "4.03 s");
+  EXPECT_EQ(duration_text(42'100ms), "42.1 s");
+  EXPECT_EQ(duration_text(100s), "1 min 40 s");
+  EXPECT_EQ(duration_text(3h + 20min + 1s), "3 h 20 min");
+}
+
+TEST(WordsTest, AgesAreWholeSeconds) {
+  EXPECT_EQ(age_text(-3s), "0 s");
+  EXPECT_EQ(age_text(59'999ms), "59 s");
+  EXPECT_EQ(age_text(60s), "1 min");
+  EXPECT_EQ(age_text(12min + 5s), "12 min 5 s");
+  EXPECT_EQ(age_text(24h), "1 d");
+  EXPECT_EQ(age_text(52h + 59min), "2 d 4 h");
+}
+
+TEST(WordsTest, ListsAreCutAndSayByHowMuch) {
+  EXPECT_EQ(listed({"a"}, 1), "a");
+  EXPECT_EQ(listed({"a", "b"}, 2), "a and b");
+  EXPECT_EQ(listed({"a", "b", "c"}, 3), "a, b and c");
+  EXPECT_EQ(listed({"a", "b"}, 12), "a, b and 10 others");
+  EXPECT_EQ(listed({"a", "b"}, 3), "a, b and 1 other");
+}
+
+TimelineEntry entry(std::vector<Told> told) { return {.number = 1, .told = std::move(told)}; }
+
+Told left() {
+  return {.change = {.kind = ChangeKind::nodes_left, .nodes = ids({2, 3})}, .names = {"node2", ""}};
+}
+
+TEST(WordsTest, AnEntryTellsTheGravestFirst) {
+  const auto lost = [](std::optional<Duration> lasted) {
+    return Told{.at = SystemTime{5s},
+                .change = {.kind = ChangeKind::quorum_lost, .lasted = lasted}};
+  };
+  EXPECT_EQ(sentence(entry({left(), lost(4034ms)})),
+            "Quorum lost for 4.03 s; node2 and node 3 left");
+  EXPECT_EQ(sentence(entry({left(), lost(std::nullopt)}), 12s),
+            "Quorum lost, for 12 s so far; node2 and node 3 left");
+  EXPECT_EQ(sentence(entry({left(), lost(std::nullopt)})), "Quorum lost; node2 and node 3 left");
+  EXPECT_EQ(headline(entry({left(), lost(std::nullopt)})).at, SystemTime{5s});
+  EXPECT_EQ(weight_of(entry({left(), lost(std::nullopt)})), Weight::critical);
+}
+
+TEST(WordsTest, QuorumRegainedIsGoodNewsAboveAll) {
+  const Told regained{.change = {.kind = ChangeKind::quorum_regained, .lasted = 2s}};
+  const TimelineEntry both = entry({left(), regained});
+  EXPECT_EQ(sentence(both), "Quorum regained after 2 s; node2 and node 3 left");
+  EXPECT_EQ(weight_of(both), Weight::good);
+}
+
+TEST(WordsTest, ASentenceBeginsLikeOneUnlessANameDoes) {
+  EXPECT_EQ(sentence(entry({left()})), "node2 and node 3 left");
+  EXPECT_EQ(sentence(entry({{.change = {.kind = ChangeKind::nodes_joined, .nodes = ids({7})},
+                             .names = {""}}})),
+            "Node 7 joined");
+  EXPECT_EQ(sentence(entry({{.change = {.kind = ChangeKind::links_down, .links = {{id(2), 1}}},
+                             .names = {"node2"}}})),
+            "Link 1 to node2 down");
+  EXPECT_EQ(sentence(entry({{.change = {.kind = ChangeKind::links_up,
+                                        .links = {{id(2), 0}, {id(2), 1}, {id(3), 0}}},
+                             .names = {"node2", "node2", ""}}})),
+            "Links 0 and 1 to node2, link 0 to node 3 up");
+  EXPECT_EQ(sentence(entry({left(),
+                            {.change = {.kind = ChangeKind::links_down, .links = {{id(2), 0}}},
+                             .names = {"node2"}}})),
+            "node2 and node 3 left; links to them down");
+  EXPECT_EQ(sentence(entry({{.change = {.kind = ChangeKind::expected_votes, .votes = {{3, 5}}}}})),
+            "Expected votes changed from 3 to 5");
+  EXPECT_EQ(sentence(entry({{.change = {.kind = ChangeKind::source_failed,
+                                        .source = Source::cmap,
+                                        .failure = failure("cmap_get", "CS_ERR_TRY_AGAIN")}}})),
+            "Reading from cmap failed: cmap_get: CS_ERR_TRY_AGAIN");
+}
+
+}  // namespace
+}  // namespace corosync_exporter
