@@ -236,13 +236,15 @@ class Lab:
         return done.stdout
 
 
-def corosync_conf(nodes, links=1, *, named=True, provider=True, totem=None, quorum=None,
-                  device=None):
+def corosync_conf(nodes, links=1, *, named=True, names=None, provider=True, totem=None,
+                  quorum=None, device=None):
     """The lab's own corosync.conf, with the test's variations."""
     conf = subprocess.run([PROGRAM, 'conf', '--nodes', str(nodes), '--links', str(links)],
                           capture_output=True, text=True, check=True).stdout
     if not named:
         conf = re.sub(r'^ *name: .*\n', '', conf, flags=re.MULTILINE)
+    for node, name in (names or {}).items():
+        conf = conf.replace(f' name: node{node}\n', f' name: {name}\n')
     if not provider:
         conf = re.sub(r'^ *provider: .*\n', '', conf, flags=re.MULTILINE)
     for key, value in (totem or {}).items():
