@@ -36,6 +36,13 @@ Self serving(std::optional<Duration> call_in_flight = std::nullopt) {
   return {.call_in_flight = call_in_flight, .http_answers = {{200, 41}, {404, 2}}};
 }
 
+// With a web configuration that could not be reloaded.
+Self serving_as_configured() {
+  Self self = serving();
+  self.web_config = {.last_reload_succeeded = false, .reload_failures = 3};
+  return self;
+}
+
 // The real ones, but for their values.
 Families process() {
   Families families = process_families();
@@ -80,7 +87,7 @@ INSTANTIATE_TEST_SUITE_P(
     Pages, GoldenPageTest,
     ::testing::Values(GoldenCase{"never_connected", never_connected(), serving()},
                       GoldenCase{"quorate", quorate(), serving()},
-                      GoldenCase{"links_and_totem", links_and_totem(), serving()},
+                      GoldenCase{"links_and_totem", links_and_totem(), serving_as_configured()},
                       GoldenCase{"not_quorate", not_quorate(), serving()},
                       GoldenCase{"sync_in_progress", sync_in_progress(), serving(1990ms)},
                       GoldenCase{"no_provider", no_provider(), serving()},
