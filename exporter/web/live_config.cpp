@@ -11,8 +11,10 @@
 namespace corosync_exporter {
 namespace {
 
-[[noreturn]] void refuse(const std::filesystem::path& file, const std::string& reason) {
-  throw WebConfigError(file.string() + ": tls_server_config: " + reason);
+[[noreturn]] void refuse_tls(const std::filesystem::path& file, int line,
+                             const std::string& reason) {
+  throw WebConfigError(file.string() + ":" + std::to_string(line) +
+                       ": tls_server_config: " + reason);
 }
 
 }  // namespace
@@ -30,7 +32,7 @@ void LiveConfig::reload_tls(const WebConfig& config) {
       logger_.info("certificates loaded", {{"certificate", config.tls->cert_file}});
     }
   } catch (const TlsError& error) {
-    refuse(*file_, error.what());
+    refuse_tls(*file_, config.tls_line, error.what());
   }
 }
 
@@ -42,7 +44,8 @@ class TlsContext {};
 
 void LiveConfig::reload_tls(const WebConfig& config) {
   if (config.tls) {
-    refuse(*file_, "this build cannot serve HTTPS: its HTTP library is the system's");
+    refuse_tls(*file_, config.tls_line,
+               "this build cannot serve HTTPS: its HTTP library is the system's");
   }
 }
 
@@ -101,7 +104,7 @@ void LiveConfig::reload() {
   WebConfig fresh = read_web_config(*file_);
   const auto current = rules();
   if (fresh.tls.has_value() != current->config.tls.has_value()) {
-    refuse(*file_, "to change between HTTP and HTTPS takes a restart");
+    throw WebConfigError(file_->string() + ": to change between HTTP and HTTPS takes a restart");
   }
   reload_tls(fresh);
   if (fresh == current->config) {

@@ -209,6 +209,12 @@ void send(mg_connection* connection, const Response& response) {
   mg_write(connection, message.data(), message.size());
 }
 
+// A handshake that fails, too: civetweb has no request then.
+bool is_about_client(const mg_connection* connection, std::string_view message) {
+  return mg_get_request_info(connection) != nullptr || message.starts_with("sslize error") ||
+         message.starts_with("SSL syscall error");
+}
+
 // What keeps happening need not be said each time.
 class Seldom {
  public:
@@ -415,7 +421,7 @@ class Server::Core {
 
   static int on_message(const mg_connection* connection, const char* message) noexcept {
     try {
-      of(connection).hear(mg_get_request_info(connection) != nullptr, message);
+      of(connection).hear(is_about_client(connection, message), message);
     } catch (...) {
       // Out of memory: one message less.
     }

@@ -55,6 +55,7 @@ struct RateLimit {
 
 struct WebConfig {
   std::optional<TlsSettings> tls{};  // none: plain HTTP
+  int tls_line = 0;                  // where it begins in the file, for messages
   std::vector<std::pair<std::string, std::string>>
       headers{};                               // in the file's order, no line breaks
   std::map<std::string, std::string> users{};  // bcrypt hashes by name; none: no password is asked

@@ -86,13 +86,13 @@ TEST_F(LiveConfigTest, AWrongFileAtTheStartIsThrown) {
 }
 
 TEST_F(LiveConfigTest, AMissingCertificateAtTheStartIsThrown) {
-  write("tls_server_config:\n  cert_file: none.crt\n  key_file: none.key\n");
+  write("# TLS\ntls_server_config:\n  cert_file: none.crt\n  key_file: none.key\n");
   try {
     const LiveConfig config{file_, log_};
     FAIL() << "did not throw";
   } catch (const WebConfigError& error) {
     const std::string text = error.what();
-    EXPECT_EQ(text.find(file_.string() + ": tls_server_config: "), 0U) << text;
+    EXPECT_EQ(text.find(file_.string() + ":2: tls_server_config: "), 0U) << text;
     EXPECT_EQ(text.find('\n'), std::string::npos);
     if (COROSYNC_EXPORTER_HAS_TLS != 0) {
       EXPECT_NE(text.find((directory_ / "none.crt").string()), std::string::npos) << text;
