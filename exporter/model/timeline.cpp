@@ -125,13 +125,13 @@ bool Timeline::belongs_to_newest(const std::vector<Change>& changes, const Clust
 }
 
 void Timeline::end_loss(const Change& regained) {
-  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
-    for (Told& said : entry->told) {
-      if (said.change.kind == ChangeKind::quorum_lost) {
-        said.change.lasted = regained.lasted;
-        return;
-      }
-    }
+  const auto entry = std::find_if(
+      entries_.rbegin(), entries_.rend(),
+      [](const TimelineEntry& candidate) { return tells(candidate, ChangeKind::quorum_lost); });
+  if (entry != entries_.rend()) {
+    std::ranges::find(entry->told, ChangeKind::quorum_lost, [](const Told& said) {
+      return said.change.kind;
+    })->change.lasted = regained.lasted;
   }
 }
 

@@ -2,7 +2,7 @@
 // HTML in the making. A literal is markup; whatever else is written is text, and escaped: so a
 // node's name stays text, in an element as in a quoted attribute.
 //
-//   html << "<td class=\"name\">" << node.name << "</td>";
+//   html << "<td title='" << node.name << "'>";
 #pragma once
 
 #include <concepts>

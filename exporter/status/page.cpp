@@ -29,7 +29,7 @@ std::string_view day_of(std::string_view rfc3339_time) {
 Html time_element(SystemTime time, SystemTime now) {
   const std::string exact = rfc3339(time);
   Html html;
-  html << "<time datetime=\"" << exact << "\" title=\"" << exact << "\">";
+  html << "<time datetime='" << exact << "' title='" << exact << "'>";
   if (day_of(exact) != day_of(rfc3339(now))) {
     html << day_of(exact) << " ";
   }
@@ -40,15 +40,15 @@ Html time_element(SystemTime time, SystemTime now) {
 // How long ago; the script lets it grow.
 Html age_element(SystemTime since, SystemTime now) {
   Html html;
-  html << "<span class=\"age\" data-since=\"" << milliseconds(since) << "\">"
-       << age_text(now - since) << "</span>";
+  html << "<span class='age' data-since='" << milliseconds(since) << "'>" << age_text(now - since)
+       << "</span>";
   return html;
 }
 
 Html icon(std::string_view name) {
   Html html;
-  html << "<svg class=\"icon " << name << "\" aria-hidden=\"true\"><use href=\"#icon-" << name
-       << "\"></use></svg>";
+  html << "<svg class='icon " << name << "' aria-hidden='true'><use href='#icon-" << name
+       << "'></use></svg>";
   return html;
 }
 
@@ -118,7 +118,7 @@ Html since(const Status& status) {
   if (!status.since) {
     return html;
   }
-  html << "<p class=\"since\">" << (status.since->exact ? "since " : "at least since ")
+  html << "<p class='since'>" << (status.since->exact ? "since " : "at least since ")
        << time_element(status.since->at, status.now.system) << ", for "
        << age_element(status.since->at, status.now.system) << "</p>";
   return html;
@@ -141,7 +141,7 @@ Html membership(const Status& status) {
   }
   Html html;
   if (missing != 0) {
-    html << "<p class=\"absent\">" << icon("critical") << "<span>" << listed(names, missing)
+    html << "<p class='absent'>" << icon("critical") << "<span>" << listed(names, missing)
          << (missing == 1 ? " is" : " are") << " missing</span></p>";
   } else if (status.members && configured != 0) {
     html << "<p>" << (configured == 1 ? "The only node is a member" : "All ");
@@ -156,14 +156,14 @@ Html membership(const Status& status) {
 Html verdict(const Status& status) {
   const Look look = look_of(status.verdict);
   Html html;
-  html << "<section class=\"verdict card\" aria-label=\"Quorum\">" << icon(look.icon)
-       << "<div><p class=\"speaker\"><b>" << speaker(status) << "</b>";
+  html << "<section class='verdict card' aria-label='Quorum'>" << icon(look.icon)
+       << "<div><p class='speaker'><b>" << speaker(status) << "</b>";
   if (status.info) {
     html << " in cluster <b>" << status.info->cluster_name << "</b>";
   }
-  html << "</p><h1 aria-live=\"polite\">" << look.words << "</h1>" << since(status);
+  html << "</p><h1 aria-live='polite'>" << look.words << "</h1>" << since(status);
   if (!status.reason.empty()) {
-    html << "<p class=\"reason\">" << status.reason << "</p>";
+    html << "<p class='reason'>" << status.reason << "</p>";
   }
   if (!status.up && status.last_verdict) {
     html << "<p>When last heard of, it was " << (*status.last_verdict ? "quorate" : "not quorate")
@@ -213,7 +213,8 @@ class Share {
   }
 
  private:
-  std::array<char, 32> text_{};
+  static constexpr std::size_t most = 32;
+  std::array<char, most> text_{};
   int length_;
 };
 
@@ -241,14 +242,13 @@ void box(Html& html, std::string_view kind, std::uint64_t first, std::uint64_t c
   constexpr double gap = 0.16;  // of a box
   const double space = std::min(gap, 0.006 * static_cast<double>(all));
   const auto whole = static_cast<double>(all);
-  html << "<rect class=\"" << kind << "\" x=\""
-       << Share{static_cast<double>(first) + space / 2, whole}.text() << "\" y=\"1\" width=\""
-       << Share{static_cast<double>(count) - space, whole}.text()
-       << "\" height=\"30\" rx=\"3\"></rect>";
+  html << "<rect class='" << kind << "' x='"
+       << Share{static_cast<double>(first) + space / 2, whole}.text() << "' y='1' width='"
+       << Share{static_cast<double>(count) - space, whole}.text() << "' height='30' rx='3'></rect>";
   if (kind == "device") {
-    html << "<circle class=\"dot\" cx=\""
+    html << "<circle class='dot' cx='"
          << Share{static_cast<double>(first) + static_cast<double>(count) / 2, whole}.text()
-         << "\" cy=\"16\" r=\"" << (count == 1 && all > 40 ? 2 : 4) << "\"></circle>";
+         << "' cy='16' r='" << (count == 1 && all > 40 ? 2 : 4) << "'></circle>";
   }
 }
 
@@ -280,18 +280,18 @@ Html picture(const Status& status) {
   const std::uint64_t required = status.votes->votes.required;
   const Share threshold{static_cast<double>(required), static_cast<double>(shown.all())};
   Html html;
-  html << "<svg class=\"boxes\" width=\"100%\" height=\"58\" role=\"img\" aria-label=\""
-       << votes_in_words(status) << "\">";
+  html << "<svg class='boxes' width='100%' height='58' role='img' aria-label='"
+       << votes_in_words(status) << "'>";
   row(html, shown);
-  html << "<line class=\"threshold\" x1=\"" << threshold.text() << "\" x2=\"" << threshold.text()
-       << "\" y1=\"0\" y2=\"38\"></line><text class=\"threshold\" x=\"" << threshold.text()
-       << "\" y=\"53\" text-anchor=\"" << anchor(required, shown.all()) << "\">" << required
+  html << "<line class='threshold' x1='" << threshold.text() << "' x2='" << threshold.text()
+       << "' y1='0' y2='38'></line><text class='threshold' x='" << threshold.text()
+       << "' y='53' text-anchor='" << anchor(required, shown.all()) << "'>" << required
        << " needed</text></svg>";
   return html;
 }
 
 void figure(Html& html, std::string_view name, std::string_view value, std::string_view kind = "") {
-  html << "<div class=\"" << kind << "\"><dt>" << name << "</dt><dd>" << value << "</dd></div>";
+  html << "<div class='" << kind << "'><dt>" << name << "</dt><dd>" << value << "</dd></div>";
 }
 
 std::string flags(const Votes& votes) {
@@ -311,9 +311,9 @@ std::string flags(const Votes& votes) {
 
 Html votes(const Status& status) {
   Html html;
-  html << "<section class=\"votes card\"><h2>Votes</h2>";
+  html << "<section class='votes card'><h2>Votes</h2>";
   if (!status.votes) {
-    html << "<p class=\"nothing\">"
+    html << "<p class='nothing'>"
          << (!status.up                       ? "Unknown while corosync is not heard."
              : status.ring && !status.syncing ? "None: corosync has no quorum provider."
                                               : "Not read yet.")
@@ -321,8 +321,8 @@ Html votes(const Status& status) {
     return html;
   }
   const Votes& votes = status.votes->votes;
-  html << "<p class=\"words\">" << votes_in_words(status) << "</p>" << picture(status)
-       << "<dl class=\"figures\">";
+  html << "<p class='words'>" << votes_in_words(status) << "</p>" << picture(status)
+       << "<dl class='figures'>";
   figure(html, "Present", std::to_string(votes.present));
   figure(html, "Needed", std::to_string(votes.required));
   figure(html, "Expected", std::to_string(votes.expected));
@@ -336,7 +336,7 @@ Html votes(const Status& status) {
   }
   html << "</dl>";
   if (const std::string set = flags(votes); !set.empty()) {
-    html << "<p class=\"flags\">" << set << "</p>";
+    html << "<p class='flags'>" << set << "</p>";
   }
   html << "</section>";
   return html;
@@ -354,7 +354,7 @@ Html warnings(const Status& status) {
   }
   Html html;
   if (!items.markup().empty()) {
-    html << "<section class=\"warnings card\"><h2>Needs a look</h2><ul>" << items
+    html << "<section class='warnings card'><h2>Needs a look</h2><ul>" << items
          << "</ul></section>";
   }
   return html;
@@ -365,10 +365,10 @@ Html warnings(const Status& status) {
 Html state_of(const NodeView& node, const Status& status) {
   Html html;
   if (!node.member) {
-    html << "<span class=\"state\">" << icon("unknown") << "unknown</span>";
+    html << "<span class='state'>" << icon("unknown") << "unknown</span>";
     return html;
   }
-  html << "<span class=\"state\">"
+  html << "<span class='state'>"
        << icon(*node.member       ? "good"
                : is_missing(node) ? "critical"
                                   : "info")
@@ -377,14 +377,14 @@ Html state_of(const NodeView& node, const Status& status) {
                               : "not configured")
        << "</span>";
   if (!*node.member && node.left_at) {
-    html << "<span class=\"more\">left " << time_element(*node.left_at, status.now.system) << ", "
+    html << "<span class='more'>left " << time_element(*node.left_at, status.now.system) << ", "
          << age_element(*node.left_at, status.now.system) << " ago</span>";
   } else if (*node.member && node.joined_at) {
-    html << "<span class=\"more\">joined " << time_element(*node.joined_at, status.now.system)
+    html << "<span class='more'>joined " << time_element(*node.joined_at, status.now.system)
          << "</span>";
   }
   if (node.reachable && *node.reachable != *node.member) {
-    html << "<span class=\"more\">"
+    html << "<span class='more'>"
          << (*node.reachable ? "can be reached, though" : "cannot be reached") << "</span>";
   }
   return html;
@@ -394,7 +394,7 @@ Html link_of(const LinkView& link) {
   const bool down = link.connected == false && link.enabled != false;
   const std::string_view look = link.connected == true ? "good" : down ? "critical" : "unknown";
   Html html;
-  html << "<li class=\"link " << look << "\">" << icon(look) << "<span class=\"number\">link "
+  html << "<li class='link " << look << "'>" << icon(look) << "<span class='number'>link "
        << static_cast<int>(link.number) << "</span> ";
   if (link.connected == false) {
     html << (down ? "down" : "disabled");
@@ -412,7 +412,7 @@ Html link_of(const LinkView& link) {
     more += (more.empty() ? "went down " : ", went down ") + std::to_string(*link.downs - 1) + "×";
   }
   if (!more.empty()) {
-    html << " <span class=\"more\">" << more << "</span>";
+    html << " <span class='more'>" << more << "</span>";
   }
   html << "</li>";
   return html;
@@ -421,10 +421,10 @@ Html link_of(const LinkView& link) {
 Html links_of(const NodeView& node) {
   Html html;
   if (node.links.empty()) {
-    html << "<span class=\"more\">–</span>";
+    html << "<span class='more'>–</span>";
     return html;
   }
-  html << "<ul class=\"links\">";
+  html << "<ul class='links'>";
   for (const LinkView& link : node.links) {
     html << link_of(link);
   }
@@ -435,11 +435,11 @@ Html links_of(const NodeView& node) {
 Html device_of(const NodeView& node) {
   Html html;
   if (!node.qdevice || !node.qdevice->registered) {
-    html << "<span class=\"more\">–</span>";
+    html << "<span class='more'>–</span>";
     return html;
   }
-  html << "<span class=\"state\">" << icon(node.qdevice->casting_vote ? "good" : "warning")
-       << (node.qdevice->casting_vote ? "votes" : "no vote") << "</span><span class=\"more\">"
+  html << "<span class='state'>" << icon(node.qdevice->casting_vote ? "good" : "warning")
+       << (node.qdevice->casting_vote ? "votes" : "no vote") << "</span><span class='more'>"
        << (node.qdevice->alive ? "alive" : "not alive")
        << (node.qdevice->master_wins ? ", master wins" : "") << "</span>";
   return html;
@@ -452,34 +452,32 @@ struct Columns {
 
 Html node_row(const NodeView& node, const Status& status, const Columns& columns) {
   Html html;
-  html << "<tr role=\"row\" class=\"" << (is_missing(node) ? "missing" : "")
-       << "\"><th role=\"rowheader\" scope=\"row\"><span class=\"name\">" << node.name
-       << "</span><span class=\"more\">id " << static_cast<std::uint32_t>(node.id)
-       << (node.local ? ", this node" : "") << "</span></th><td role=\"cell\" data-label=\"State\">"
-       << state_of(node, status) << "</td><td role=\"cell\" data-label=\"Votes\" class=\"count\">";
+  html << "<tr role='row' class='" << (is_missing(node) ? "missing" : "")
+       << "'><th role='rowheader' scope='row'><span class='name'>" << node.name
+       << "</span><span class='more'>id " << static_cast<std::uint32_t>(node.id)
+       << (node.local ? ", this node" : "") << "</span></th><td role='cell' data-label='State'>"
+       << state_of(node, status) << "</td><td role='cell' data-label='Votes' class='count'>";
   if (node.votes) {
     html << *node.votes;
   } else {
-    html << "<span class=\"more\">?</span>";
+    html << "<span class='more'>?</span>";
   }
   html << "</td>";
   if (columns.links) {
-    html << "<td role=\"cell\" data-label=\"Links\">" << links_of(node) << "</td>";
+    html << "<td role='cell' data-label='Links'>" << links_of(node) << "</td>";
   }
   if (columns.device) {
-    html << "<td role=\"cell\" data-label=\"Quorum device\">" << device_of(node) << "</td>";
+    html << "<td role='cell' data-label='Quorum device'>" << device_of(node) << "</td>";
   }
-  html << "<td role=\"cell\" data-label=\"Joined / left\" class=\"count\">" << node.joins << " / "
+  html << "<td role='cell' data-label='Joined / left' class='count'>" << node.joins << " / "
        << node.leaves << "</td></tr>";
   return html;
 }
 
 // Who is missing comes first, who is not configured last.
 std::vector<const NodeView*> in_order(const std::vector<NodeView>& nodes) {
-  std::vector<const NodeView*> order;
-  for (const NodeView& node : nodes) {
-    order.push_back(&node);
-  }
+  std::vector<const NodeView*> order(nodes.size());
+  std::ranges::transform(nodes, order.begin(), [](const NodeView& node) { return &node; });
   std::ranges::stable_sort(order, {}, [](const NodeView* node) {
     return is_missing(*node) ? 0 : node->member == false ? 2 : 1;
   });
@@ -488,14 +486,14 @@ std::vector<const NodeView*> in_order(const std::vector<NodeView>& nodes) {
 
 Html nodes(const Status& status) {
   Html html;
-  html << "<section class=\"nodes card\"><div class=\"head\"><h2>Nodes</h2>";
+  html << "<section class='nodes card'><div class='head'><h2>Nodes</h2>";
   if (status.nodes.empty()) {
-    html << "<p class=\"summary\">none known yet</p></div></section>";
+    html << "<p class='summary'>none known yet</p></div></section>";
     return html;
   }
   if (status.members) {
     const auto configured = std::ranges::count_if(status.nodes, &NodeView::configured);
-    html << "<p class=\"summary\">" << counted(static_cast<std::int64_t>(*status.members), "member")
+    html << "<p class='summary'>" << counted(static_cast<std::int64_t>(*status.members), "member")
          << ", " << configured << " configured</p>";
   }
   const Columns columns{.links = std::ranges::any_of(
@@ -503,18 +501,18 @@ Html nodes(const Status& status) {
                         .device = std::ranges::any_of(status.nodes, [](const NodeView& node) {
                           return node.qdevice && node.qdevice->registered;
                         })};
-  html << "</div><table role=\"table\"><thead role=\"rowgroup\"><tr role=\"row\">"
-          "<th role=\"columnheader\" scope=\"col\">Node</th>"
-          "<th role=\"columnheader\" scope=\"col\">State</th>"
-          "<th role=\"columnheader\" scope=\"col\" class=\"count\">Votes</th>";
+  html << "</div><table role='table'><thead role='rowgroup'><tr role='row'>"
+          "<th role='columnheader' scope='col'>Node</th>"
+          "<th role='columnheader' scope='col'>State</th>"
+          "<th role='columnheader' scope='col' class='count'>Votes</th>";
   if (columns.links) {
-    html << "<th role=\"columnheader\" scope=\"col\">Links</th>";
+    html << "<th role='columnheader' scope='col'>Links</th>";
   }
   if (columns.device) {
-    html << "<th role=\"columnheader\" scope=\"col\">Quorum device</th>";
+    html << "<th role='columnheader' scope='col'>Quorum device</th>";
   }
-  html << "<th role=\"columnheader\" scope=\"col\" class=\"count\">Joined / left</th></tr></thead>"
-          "<tbody role=\"rowgroup\">";
+  html << "<th role='columnheader' scope='col' class='count'>Joined / left</th></tr></thead>"
+          "<tbody role='rowgroup'>";
   for (const NodeView* node : in_order(status.nodes)) {
     html << node_row(*node, status, columns);
   }
@@ -529,8 +527,8 @@ Html timeline_entry(const TimelineEntry& entry, const Status& status,
   const SystemTime at = headline(entry).at;
   const std::string_view weight = name_of(weight_of(entry));
   Html html;
-  html << "<li class=\"" << weight << "\">" << time_element(at, status.now.system) << icon(weight)
-       << "<span class=\"what\">" << sentence(entry) << "</span><span class=\"ago\">";
+  html << "<li class='" << weight << "'>" << time_element(at, status.now.system) << icon(weight)
+       << "<span class='what'>" << sentence(entry) << "</span><span class='ago'>";
   if (loss_so_far) {
     html << "for "
          << age_element(status.now.system - std::chrono::floor<SystemTime::duration>(*loss_so_far),
@@ -553,12 +551,12 @@ Html timeline(const Status& status) {
         ++count;
       });
   Html html;
-  html << "<section class=\"timeline card\"><h2>What happened</h2><ol>" << newest << "</ol>";
+  html << "<section class='timeline card'><h2>What happened</h2><ol>" << newest << "</ol>";
   if (count > entries_in_sight) {
-    html << "<details id=\"older\"><summary>" << count - entries_in_sight
-         << " earlier</summary><ol>" << older << "</ol></details>";
+    html << "<details id='older'><summary>" << count - entries_in_sight << " earlier</summary><ol>"
+         << older << "</ol></details>";
   }
-  html << "<p class=\"begun\">" << (status.timeline->entries().empty() ? "Nothing yet. " : "")
+  html << "<p class='begun'>" << (status.timeline->entries().empty() ? "Nothing yet. " : "")
        << "Watching since " << time_element(status.timeline->begun(), status.now.system)
        << "</p></section>";
   return html;
@@ -568,7 +566,7 @@ Html timeline(const Status& status) {
 
 Html facts(const Status& status) {
   Html html;
-  html << "<section class=\"facts card\"><h2>Cluster</h2><dl>";
+  html << "<section class='facts card'><h2>Cluster</h2><dl>";
   if (status.info) {
     figure(html, "Transport", status.info->transport);
     figure(html, "Quorum provider",
@@ -598,12 +596,12 @@ Html facts(const Status& status) {
 Html content(const Status& status, const PageFrame& frame) {
   Html html;
   // Tells this rendering from any other, also from one of a program started since.
-  html << "<main id=\"status\" class=\"" << name_of(status.verdict) << "\" data-shows=\""
-       << rfc3339(status.timeline->begun()) << "/" << status.generation << "\" data-now=\""
-       << milliseconds(status.now.system) << "\" data-version=\"" << frame.version
-       << "\" data-title=\"" << title(status) << "\" data-icon=\""
-       << look_of(status.verdict).favicon << "\">" << verdict(status) << votes(status)
-       << warnings(status) << nodes(status) << timeline(status) << facts(status) << "</main>";
+  html << "<main id='status' class='" << name_of(status.verdict) << "' data-shows='"
+       << rfc3339(status.timeline->begun()) << "/" << status.generation << "' data-now='"
+       << milliseconds(status.now.system) << "' data-version='" << frame.version << "' data-title='"
+       << title(status) << "' data-icon='" << look_of(status.verdict).favicon << "'>"
+       << verdict(status) << votes(status) << warnings(status) << nodes(status) << timeline(status)
+       << facts(status) << "</main>";
   return html;
 }
 
@@ -611,9 +609,9 @@ Html content(const Status& status, const PageFrame& frame) {
 // begins with two slashes from naming a host.
 Html links(const PageFrame& frame) {
   Html html;
-  html << "<a href=\"." << frame.metrics_path
-       << "\">Metrics</a> <a href=\"api/v1/status\">JSON</a> <a href=\"-/healthy\">Health</a> "
-          "<a href=\"-/ready\">Readiness</a>";
+  html << "<a href='." << frame.metrics_path
+       << "'>Metrics</a> <a href='api/v1/status'>JSON</a> <a href='-/healthy'>Health</a> "
+          "<a href='-/ready'>Readiness</a>";
   return html;
 }
 

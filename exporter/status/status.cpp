@@ -61,10 +61,8 @@ std::vector<LinkView> links_of(const ClusterState& state, Known known, NodeId id
       }
     }
   }
-  std::vector<LinkView> views;
-  for (auto& [number, link] : links) {
-    views.push_back(link);
-  }
+  std::vector<LinkView> views(links.size());
+  std::ranges::transform(links, views.begin(), [](const auto& entry) { return entry.second; });
   return views;
 }
 

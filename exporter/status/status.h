@@ -122,14 +122,14 @@ template <class Tell>
 void for_each_newest_first(const Status& status, Tell tell) {
   auto loss_so_far = status.loss_so_far;
   const auto& entries = status.timeline->entries();
-  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+  std::for_each(entries.rbegin(), entries.rend(), [&](const TimelineEntry& entry) {
     const bool lost = std::ranges::any_of(
-        entry->told, [](const Told& told) { return told.change.kind == ChangeKind::quorum_lost; });
-    tell(*entry, lost ? loss_so_far : std::nullopt);
+        entry.told, [](const Told& told) { return told.change.kind == ChangeKind::quorum_lost; });
+    tell(entry, lost ? loss_so_far : std::nullopt);
     if (lost) {
       loss_so_far.reset();  // earlier ones are over
     }
-  }
+  });
 }
 
 // The name of the node, else its id.

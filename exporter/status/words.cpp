@@ -18,8 +18,8 @@ std::string padded(std::int64_t number, std::size_t digits) {
 }
 
 struct Calendar {
-  std::chrono::year_month_day day;
-  std::chrono::hh_mm_ss<milliseconds> time;
+  std::chrono::year_month_day day{};
+  std::chrono::hh_mm_ss<milliseconds> time{};
 };
 
 Calendar calendar(SystemTime time) {
@@ -36,7 +36,8 @@ std::string clock(const std::chrono::hh_mm_ss<milliseconds>& time) {
 
 // A number to three digits, without zeros at its end.
 std::string three_digits(double number) {
-  std::array<char, 32> text{};
+  constexpr std::size_t most = 32;
+  std::array<char, most> text{};
   const int length = std::snprintf(text.data(), text.size(), "%.3g", number);  // NOLINT(*-vararg)
   return {text.data(), static_cast<std::size_t>(length)};
 }
@@ -189,10 +190,13 @@ std::string rfc3339(SystemTime time) {
 std::string time_of_day(SystemTime time) { return clock(calendar(time).time); }
 
 std::string duration_text(Duration duration) {
+  // What rounds to 1 s, or to 100 s, is of the next kind.
+  constexpr double a_second = 0.9995;
+  constexpr double in_full = 99.95;
+  constexpr double thousand = 1000;
   const double seconds = in_seconds(duration);
-  constexpr double in_full = 99.95;  // rounds to 100
-  if (std::abs(seconds) < 0.9995) {
-    return three_digits(seconds * 1000) + " ms";
+  if (std::abs(seconds) < a_second) {
+    return three_digits(seconds * thousand) + " ms";
   }
   if (std::abs(seconds) < in_full) {
     return three_digits(seconds) + " s";
@@ -243,18 +247,22 @@ Weight weight_of(const TimelineEntry& entry) { return weight_of(headline(entry).
 
 std::string sentence(const TimelineEntry& entry, std::optional<Duration> loss_so_far) {
   const Told& first = headline(entry);
-  const bool tells_of_nodes = std::ranges::any_of(
-      entry.told, [](const Told& told) { return is_membership(told.change.kind); });
+  std::size_t nodes_told = 0;
+  for (const Told& told : entry.told) {
+    nodes_told += is_membership(told.change.kind) ? told.change.nodes.size() : 0;
+  }
   std::string text = phrase(first, loss_so_far);
   for (const Told& told : entry.told) {
     if (&told == &first) {
       continue;
     }
     // Links are told of together with nodes only where they are the links to these.
-    const bool theirs = tells_of_nodes && !told.change.links.empty();
-    text += "; " + (!theirs                                      ? phrase(told, loss_so_far)
-                    : told.change.kind == ChangeKind::links_down ? std::string{"links to them down"}
-                                                                 : std::string{"links to them up"});
+    if (nodes_told != 0 && !told.change.links.empty()) {
+      text += nodes_told == 1 ? "; links to it " : "; links to them ";
+      text += told.change.kind == ChangeKind::links_down ? "down" : "up";
+    } else {
+      text += "; " + phrase(told, loss_so_far);
+    }
   }
   const bool begins_with_a_name = is_membership(first.change.kind) && !first.names.front().empty();
   if (!begins_with_a_name && text[0] >= 'a' && text[0] <= 'z') {

@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program's other ways out, beside a corosync that runs and one that does not."""
 
+import json
+import pathlib
 import subprocess
 
 import case
 import exporter
 from exposition import Page
 from waiting import wait_until
+
+TESTS = pathlib.Path(__file__).resolve().parents[1]
 
 PROCESS_FAMILIES = {
     'process_cpu_seconds_total',
@@ -48,6 +52,25 @@ class EndpointsTest(case.ClusterCase):
 
         self.lab.start(1)
         wait_until(lambda: exporter.get('/-/ready').status == 200, 5, 'ready again')
+
+    def test_the_status_agrees_with_corosync_and_is_of_its_schema(self):
+        answer = self.start_connected_exporter(1).get('/api/v1/status')
+        self.assertEqual(answer.headers['Content-Type'], 'application/json')
+        said, truth = json.loads(answer.body), self.lab.status(1)
+        self.assertEqual(said['verdict'], 'quorate' if truth.quorate else 'not_quorate')
+        self.assertEqual(said['cluster']['local_node_id'], truth.node)
+        self.assertEqual(said['cluster']['members'], truth.members)
+        self.assertEqual(said['votes']['present'], truth.total)
+        self.assertEqual(said['votes']['required'], truth.required)
+
+        (self.work / 'status').mkdir()
+        (self.work / 'status' / 'real.json').write_text(answer.body)
+        done = subprocess.run([TESTS / 'check-status-schema',
+                               TESTS.parent / 'deploy' / 'status.schema.json',
+                               self.work / 'status'], capture_output=True, text=True)
+        if done.returncode == case.SKIPPED:
+            self.skipTest(done.stdout)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_once_prints_the_page_where_corosync_runs(self):
         done = self._once()

@@ -92,6 +92,11 @@ TEST(WordsTest, ASentenceBeginsLikeOneUnlessANameDoes) {
                             {.change = {.kind = ChangeKind::links_down, .links = {{id(2), 0}}},
                              .names = {"node2"}}})),
             "node2 and node 3 left; links to them down");
+  EXPECT_EQ(
+      sentence(entry(
+          {{.change = {.kind = ChangeKind::nodes_joined, .nodes = ids({2})}, .names = {"node2"}},
+           {.change = {.kind = ChangeKind::links_up, .links = {{id(2), 0}}}, .names = {"node2"}}})),
+      "node2 joined; links to it up");
   EXPECT_EQ(sentence(entry({{.change = {.kind = ChangeKind::expected_votes, .votes = {{3, 5}}}}})),
             "Expected votes changed from 3 to 5");
   EXPECT_EQ(sentence(entry({{.change = {.kind = ChangeKind::source_failed,
