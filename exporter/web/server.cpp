@@ -55,7 +55,9 @@ bool civetweb_has_ipv6() { return mg_check_feature(MG_FEATURES_IPV6) != 0; }
 std::string port_options(const std::vector<Endpoint>& endpoints, bool with_tls) {
   std::string options;
   for (const Endpoint& endpoint : endpoints) {
-    options += (options.empty() ? "" : ",") + numeric(endpoint) + (with_tls ? "s" : "");
+    options += options.empty() ? "" : ",";
+    options += numeric(endpoint);
+    options += with_tls ? "s" : "";
   }
   return options;
 }
@@ -192,7 +194,10 @@ std::string text_of(const Response& response, Body body) {
   message += "\r\nContent-Length: " + std::to_string(response.body.size());
   message += "\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n";
   for (const auto& [name, value] : response.headers) {
-    message += name + ": " + value + "\r\n";
+    message += name;
+    message += ": ";
+    message += value;
+    message += "\r\n";
   }
   message += "\r\n";
   if (body == Body::sent) {
@@ -234,6 +239,7 @@ class Seldom {
 };
 
 // civetweb's accepting thread has no other place for it: its accept() gets no context.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
 thread_local Gate* gate_of_this_thread = nullptr;
 
 }  // namespace
