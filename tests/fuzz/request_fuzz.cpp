@@ -7,7 +7,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <string>
 #include <string_view>
@@ -53,6 +55,14 @@ std::string answer_to(std::string_view request) {
   address.sin_family = AF_INET;
   address.sin_port = htons(Target::port());
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  // Each time another client, or the ports of one would not last.
+  static std::uint32_t last_client = INADDR_LOOPBACK;
+  last_client = last_client < INADDR_LOOPBACK + (1U << 20U) ? last_client + 1 : INADDR_LOOPBACK;
+  sockaddr_in own{};
+  own.sin_family = AF_INET;
+  own.sin_addr.s_addr = htonl(last_client);
+  require(bind(client, reinterpret_cast<const sockaddr*>(&own), sizeof(own)) == 0,
+          "all of 127.0.0.0/8 is ours");
   require(connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0,
           "the server listens");
   send(client, request.data(), request.size(), MSG_NOSIGNAL);
@@ -60,9 +70,10 @@ std::string answer_to(std::string_view request) {
   std::string answer;
   std::array<char, 4096> chunk{};
   ssize_t length = 0;
-  while ((length = recv(client, chunk.data(), chunk.size(), 0)) > 0) {
-    answer.append(chunk.data(), static_cast<std::size_t>(length));
-  }
+  do {  // libFuzzer's alarm clock interrupts
+    length = recv(client, chunk.data(), chunk.size(), 0);
+    answer.append(chunk.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
+  } while (length > 0 || (length < 0 && errno == EINTR));
   require(length == 0 || errno == ECONNRESET, "the connection ends");
   close(client);
   return answer;
