@@ -6,6 +6,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import tempfile
 import time
 
 import namespaces
@@ -29,10 +30,22 @@ def program():
     return next((path for path in built if path.exists()), built[0])
 
 
+def serves_https():
+    """Whether the program was built with an HTTP library that can."""
+    with tempfile.NamedTemporaryFile('w', suffix='.yml') as file:
+        file.write('tls_server_config: {cert_file: none, key_file: none}\n')
+        file.flush()
+        done = subprocess.run([program(), f'--web.config.file={file.name}'],
+                              capture_output=True, text=True)
+    return 'cannot serve HTTPS' not in done.stderr
+
+
 class Exporter:
-    def __init__(self, lab, node, *flags, port, stderr, binary=None, run_as=()):
+    def __init__(self, lab, node, *flags, port, stderr, binary=None, run_as=(),
+                 client=namespaces.Client()):
         self.node = node
         self.port = port
+        self._client = client  # who is let in
         self._holder = lab.holder(node)
         self._stderr = stderr
         self._stopped = False
@@ -63,12 +76,17 @@ class Exporter:
     def log(self):
         return self._stderr.read_text(errors='replace')
 
-    def get(self, path, method='GET'):
-        return namespaces.request(self._holder, self.port, path, method)
+    def get(self, path, method='GET', client=None):
+        return namespaces.request(self._holder, self.port, path, method,
+                                  client=client or self._client)
 
-    def scrape(self):
+    def connect(self, source=None):
+        """A connection on which nothing has been said yet, not even a handshake."""
+        return namespaces.connect(self._holder, self.port, source)
+
+    def scrape(self, client=None):
         """The page, and how many seconds it took to get."""
-        answer = self.get('/metrics')
+        answer = self.get('/metrics', client=client)
         if answer.status != 200:
             raise AssertionError(f'/metrics answered {answer.status}: {answer.body}')
         self.last_page = answer.body

@@ -6,10 +6,20 @@ import ctypes
 import dataclasses
 import http.client
 import socket
+import ssl
 import time
 
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Client:
+    """Whence a request comes, and what it brings along."""
+
+    source: str | None = None  # None: whatever the kernel takes, 127.0.0.1
+    headers: dict = dataclasses.field(default_factory=dict)
+    tls: ssl.SSLContext | None = None  # None: plain HTTP
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,21 +46,30 @@ def _enter_network(file):
         raise OSError(ctypes.get_errno(), 'setns')
 
 
+def connect(pid, port, source=None, timeout=5):
+    """A connection to 127.0.0.1:port in the network of the process."""
+    with network_of(pid):
+        return socket.create_connection(('127.0.0.1', port), timeout,
+                                        source_address=source and (source, 0))
+
+
 class _Connection(http.client.HTTPConnection):
-    def __init__(self, pid, port, timeout):
+    def __init__(self, pid, port, timeout, client):
         super().__init__('127.0.0.1', port, timeout=timeout)
         self._pid = pid
+        self._client = client
 
     def connect(self):
-        with network_of(self._pid):
-            self.sock = socket.create_connection((self.host, self.port), self.timeout)
+        self.sock = connect(self._pid, self.port, self._client.source, self.timeout)
+        if self._client.tls:
+            self.sock = self._client.tls.wrap_socket(self.sock, server_hostname=self.host)
 
 
-def request(pid, port, path, method='GET', timeout=5):
+def request(pid, port, path, method='GET', timeout=5, client=Client()):
     """Asks 127.0.0.1:port in the network of the process."""
-    with contextlib.closing(_Connection(pid, port, timeout)) as connection:
+    with contextlib.closing(_Connection(pid, port, timeout, client)) as connection:
         start = time.monotonic()
-        connection.request(method, path)
+        connection.request(method, path, headers=client.headers)
         response = connection.getresponse()
         body = response.read().decode()
         seconds = time.monotonic() - start
