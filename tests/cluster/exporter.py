@@ -45,7 +45,7 @@ class Exporter:
                  client=namespaces.Client()):
         self.node = node
         self.port = port
-        self._client = client  # who is let in
+        self.client = client  # who is let in
         self._holder = lab.holder(node)
         self._stderr = stderr
         self._stopped = False
@@ -78,7 +78,7 @@ class Exporter:
 
     def get(self, path, method='GET', client=None):
         return namespaces.request(self._holder, self.port, path, method,
-                                  client=client or self._client)
+                                  client=client or self.client)
 
     def connect(self, source=None):
         """A connection on which nothing has been said yet, not even a handshake."""
