@@ -170,7 +170,7 @@ Admission PasswordCheck::check(std::string_view authorization, const Network& cl
       return *admission;
     }
     if (waiting_ >= most_waiting || !may_try(client, now)) {
-      return Admission::busy;
+      return Admission::too_many;
     }
     ++waiting_;
   }
@@ -191,6 +191,9 @@ Admission PasswordCheck::measure(User* user, const User& measured, const std::st
     if (const auto admission = remembered(user, credentials)) {
       return *admission;  // the same came twice, and the other was first
     }
+  }
+  if (ended_) {
+    return Admission::too_many;
   }
   const bool matches = matches_(password, measured.hash);
   const std::lock_guard lock{mutex_};
@@ -256,10 +259,16 @@ AccessRules::AccessRules(const WebConfig& config) {
 Admission AccessRules::admit(std::string_view authorization, const std::string& address,
                              AccessTime now) {
   if (rate_ && !rate_->allows(now)) {
-    return Admission::busy;
+    return Admission::too_many;
   }
   return passwords_ ? passwords_->check(authorization, network_of(address), now)
                     : Admission::granted;
+}
+
+void AccessRules::end() {
+  if (passwords_) {
+    passwords_->end();
+  }
 }
 
 }  // namespace corosync_exporter

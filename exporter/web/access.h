@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -57,24 +58,23 @@ class RateLimiter {
 
 enum class Admission {
   granted,
-  denied,  // 401, with WWW-Authenticate
-  busy,    // 429: not looked at, it may be right
+  denied,    // 401, with WWW-Authenticate
+  too_many,  // 429: not looked at, it may be right
 };
 
 // Basic authentication against bcrypt hashes, which take 60 ms of CPU and more each. So that nobody
 // can spend the CPU, and nobody is kept out by who tries:
 //
 // - What has been found right is remembered, one password a user, and is granted at once from then
-//   on, whoever else is trying. What has been found wrong is remembered too, the last 64 of it
-//   apart from the former. Neither as text: as HMAC under a key of this process.
-// - All else is measured, one at a time, with at most 4 waiting, and 10 % of a core in the long
-// run:
-//   of a client's tries the first 3, then one each 60 times what one takes; of all clients together
-//   10, then one each 10 times. One client alone cannot use up what all have; some six together
-//   can, and then new passwords are busy until they stop, those known to be right are not.
+//   on, whoever else is trying. What has been found wrong is remembered too, the last 64 of it,
+//   apart from the former. Neither as text: as HMAC under a key of this object.
+// - All else is measured, one at a time, with at most 4 waiting, and some 10 % of a core in the
+//   long run: of a client's tries the first 3, then one each 60 times what one takes; of all
+//   clients together 10, then one each 10 times. One client alone cannot use up what all have. Some
+//   six together can: then new passwords are refused until they stop, those known to be right are
+//   not.
 // - An unknown user is measured against the hash of a user that depends on the name, and so takes
-// as
-//   long as a known one, also where hashes differ in cost.
+//   as long as a known one, also where hashes differ in cost.
 class PasswordCheck {
  public:
   using Matches = std::function<bool(const std::string& password, const std::string& hash)>;
@@ -85,6 +85,9 @@ class PasswordCheck {
   // `authorization` is the header's value, empty where there is none. Waits for bcrypt.
   [[nodiscard]] Admission check(std::string_view authorization, const Network& client,
                                 AccessTime now);
+
+  // From now on nothing is measured: who waits is refused, so that an end need not wait for them.
+  void end() { ended_ = true; }
 
  private:
   static constexpr std::size_t digest_size = 32;  // SHA-256's
@@ -112,6 +115,8 @@ class PasswordCheck {
   const std::chrono::nanoseconds check_time_;
   Digest key_{};
 
+  std::atomic<bool> ended_ = false;
+
   std::mutex measuring_;  // held for as long as bcrypt takes; before mutex_ where both are
 
   mutable std::mutex mutex_;
@@ -131,6 +136,9 @@ class AccessRules {
   // `address` is the client's, in numbers.
   [[nodiscard]] Admission admit(std::string_view authorization, const std::string& address,
                                 AccessTime now);
+
+  // As PasswordCheck's.
+  void end();
 
  private:
   std::optional<RateLimiter> rate_;

@@ -27,7 +27,7 @@ const sockaddr_in6& as_ipv6(const sockaddr_storage& address) {
   return reinterpret_cast<const sockaddr_in6&>(address);
 }
 
-std::string text_of(const sockaddr_storage& peer) {
+std::string address_text(const sockaddr_storage& peer) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   const void* address = peer.ss_family == AF_INET
                             ? static_cast<const void*>(&as_ipv4(peer).sin_addr)
@@ -67,7 +67,7 @@ int Gate::accept(int listener, sockaddr* address, socklen_t* length) noexcept {
       *length = peer_length;
       return descriptor;
     }
-    callbacks_.refused(descriptor, text_of(peer));
+    callbacks_.refused(descriptor, address_text(peer));
   } catch (const std::exception&) {
     // Out of memory.
   }

@@ -24,7 +24,7 @@ class Gate {
   struct Callbacks {
     // `descriptor` is closed after it.
     std::function<void(int descriptor, const std::string& address)> refused;
-    // Without descriptors or memory left; errno says which.
+    // Without descriptors or memory left: `error` is the errno that says which.
     std::function<void(int error)> exhausted;
   };
 

@@ -11,24 +11,36 @@
 namespace corosync_exporter {
 namespace {
 
-[[noreturn]] void refuse_tls(const std::filesystem::path& file, int line,
+[[noreturn]] void refuse_tls(const std::filesystem::path& file, Line line,
                              const std::string& reason) {
-  throw WebConfigError(file.string() + ":" + std::to_string(line) +
+  throw WebConfigError(file.string() + ":" + std::to_string(line.number) +
                        ": tls_server_config: " + reason);
+}
+
+// Of who was let in before, more are now.
+bool is_weaker(const WebConfig& now, const WebConfig& before) {
+  const auto demands_certificate = [](const WebConfig& config) {
+    return config.tls && config.tls->client_auth == ClientAuth::require_and_verify;
+  };
+  return (now.users.empty() && !before.users.empty()) ||
+         (!demands_certificate(now) && demands_certificate(before));
 }
 
 }  // namespace
 
 #if COROSYNC_EXPORTER_HAS_TLS
 
-void LiveConfig::reload_tls(const WebConfig& config) {
-  if (!config.tls) {
-    return;
-  }
+void LiveConfig::load_tls(const WebConfig& config) {
   try {
-    if (!tls_) {
-      tls_ = std::make_unique<TlsContext>(*config.tls);
-    } else if (tls_->reload(*config.tls)) {
+    tls_ = config.tls ? std::make_unique<TlsContext>(*config.tls) : nullptr;
+  } catch (const TlsError& error) {
+    refuse_tls(*file_, config.tls_line, error.what());
+  }
+}
+
+void LiveConfig::reload_tls(const WebConfig& config) {
+  try {
+    if (tls_ && tls_->reload(*config.tls)) {
       logger_.info("certificates loaded", {{"certificate", config.tls->cert_file}});
     }
   } catch (const TlsError& error) {
@@ -56,9 +68,12 @@ ssl_ctx_st* LiveConfig::tls() const { return nullptr; }
 LiveConfig::LiveConfig(std::optional<std::filesystem::path> file, const Logger& logger,
                        std::chrono::milliseconds interval)
     : file_{std::move(file)}, logger_{logger}, interval_{interval} {
-  rules_ = std::make_shared<Rules>(file_ ? read_web_config(*file_) : WebConfig{});
-  reload_tls(rules_->config);
-  log_remarks(rules_->config);
+  WebConfig config = file_ ? read_web_config(*file_) : WebConfig{};
+  load_tls(config);
+  log_remarks(config);
+  auto access = std::make_shared<AccessRules>(config);
+  rules_ = std::make_shared<const Rules>(
+      Rules{.config = std::move(config), .access = std::move(access)});
   if (file_) {
     thread_ = std::jthread{[this](const std::stop_token& stop) { keep_up(stop); }};
   }
@@ -66,7 +81,7 @@ LiveConfig::LiveConfig(std::optional<std::filesystem::path> file, const Logger& 
 
 LiveConfig::~LiveConfig() = default;
 
-std::shared_ptr<LiveConfig::Rules> LiveConfig::rules() const {
+std::shared_ptr<const LiveConfig::Rules> LiveConfig::rules() const {
   const std::lock_guard lock{mutex_};
   return rules_;
 }
@@ -89,13 +104,14 @@ void LiveConfig::keep_up(const std::stop_token& stop) {
     } catch (const std::exception& error) {
       failure = error.what();
     }
-    if (!failure.empty() && failure != failure_) {
+    const bool is_new = !failure.empty() && failure != failure_;
+    if (is_new) {
       logger_.error("web configuration not reloaded, the old one stays in force",
                     {{"reason", failure}});
     }
     const std::lock_guard guard{mutex_};
     reloads_.last_succeeded = failure.empty();
-    reloads_.failures += !failure.empty() && failure != failure_ ? 1 : 0;
+    reloads_.failures += is_new ? 1 : 0;
     failure_ = std::move(failure);
   }
 }
@@ -106,15 +122,32 @@ void LiveConfig::reload() {
   if (fresh.tls.has_value() != current->config.tls.has_value()) {
     throw WebConfigError(file_->string() + ": to change between HTTP and HTTPS takes a restart");
   }
-  reload_tls(fresh);
   if (fresh == current->config) {
+    pending_.reset();
+    reload_tls(fresh);  // the files that it names may have changed
     return;
   }
+  if (pending_ != fresh) {
+    pending_ = std::move(fresh);
+    return;
+  }
+  const bool same_access =
+      fresh.users == current->config.users && fresh.rate_limit == current->config.rate_limit;
+  auto access = same_access ? current->access : std::make_shared<AccessRules>(fresh);
+  const bool weaker = is_weaker(fresh, current->config);
+  auto rules =
+      std::make_shared<const Rules>(Rules{.config = std::move(fresh), .access = std::move(access)});
+  reload_tls(rules->config);
+  {
+    const std::lock_guard lock{mutex_};
+    rules_ = rules;
+  }
+  pending_.reset();
   logger_.info("web configuration reloaded", {{"file", file_->string()}});
-  log_remarks(fresh);
-  auto rules = std::make_shared<Rules>(std::move(fresh));
-  const std::lock_guard lock{mutex_};
-  rules_.swap(rules);
+  if (weaker) {
+    logger_.warn("the web configuration lets in more than before", {{"file", file_->string()}});
+  }
+  log_remarks(rules->config);
 }
 
 void LiveConfig::log_remarks(const WebConfig& config) const {

@@ -2,7 +2,9 @@
 // --web.config.file in force: read at the start, and again whenever it or a file that it names has
 // changed, by a thread of its own, so that no client waits for a disk.
 //
-// What is wrong with the file later leaves in force what was, and is logged and counted once.
+// What is wrong with the file later leaves in force what was, and is logged and counted once. A
+// change comes into force when two looks have read the same: a file that is just being written may
+// pass for one that asks for less.
 // Threads: any may ask.
 #pragma once
 
@@ -33,9 +35,8 @@ class LiveConfig {
  public:
   // What one version of the file asks for.
   struct Rules {
-    explicit Rules(WebConfig from) : config{std::move(from)}, access{config} {}
-    const WebConfig config;
-    AccessRules access;
+    WebConfig config;
+    std::shared_ptr<AccessRules> access;  // the same for as long as they say the same
   };
   struct Reloads {
     bool last_succeeded = true;
@@ -50,7 +51,7 @@ class LiveConfig {
   LiveConfig(const LiveConfig&) = delete;
   LiveConfig& operator=(const LiveConfig&) = delete;
 
-  [[nodiscard]] std::shared_ptr<Rules> rules() const;
+  [[nodiscard]] std::shared_ptr<const Rules> rules() const;
 
   // Null for plain HTTP. The same for as long as this lives, whatever is reloaded.
   [[nodiscard]] ssl_ctx_st* tls() const;
@@ -61,6 +62,7 @@ class LiveConfig {
  private:
   void keep_up(const std::stop_token& stop);
   void reload();
+  void load_tls(const WebConfig& config);
   void reload_tls(const WebConfig& config);
   void log_remarks(const WebConfig& config) const;
 
@@ -68,10 +70,13 @@ class LiveConfig {
   const Logger& logger_;
   const std::chrono::milliseconds interval_;
   std::unique_ptr<TlsContext> tls_;
-  std::string failure_;  // of the last reload; empty: none. The thread's own.
+
+  // The thread's own
+  std::string failure_;               // of the last reload; empty: none
+  std::optional<WebConfig> pending_;  // seen once: in force when it is seen again
 
   mutable std::mutex mutex_;  // of the two below
-  std::shared_ptr<Rules> rules_;
+  std::shared_ptr<const Rules> rules_;
   Reloads reloads_;
 
   std::condition_variable_any stopped_;

@@ -181,9 +181,15 @@ Response plain(int status) {
           .body = std::to_string(status) + " " + mg_get_response_code_text(nullptr, status) + "\n"};
 }
 
+// `name` in its usual spelling, which all of ours have.
+bool has_header(const Response& response, std::string_view name) {
+  return std::ranges::find(response.headers, name, &std::pair<std::string, std::string>::first) !=
+         response.headers.end();
+}
+
 enum class Body { sent, omitted };
 
-std::string text_of(const Response& response, Body body) {
+std::string message_of(const Response& response, Body body) {
   std::string message;
   constexpr std::size_t head_size = 512;  // more than enough, mostly
   message.reserve(head_size + response.body.size());
@@ -192,7 +198,11 @@ std::string text_of(const Response& response, Body body) {
   message += "\r\nDate: " + date();
   message += "\r\nContent-Type: " + response.content_type;
   message += "\r\nContent-Length: " + std::to_string(response.body.size());
-  message += "\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n";
+  message += "\r\n";
+  if (!has_header(response, "X-Content-Type-Options")) {
+    message += "X-Content-Type-Options: nosniff\r\n";
+  }
+  message += "Connection: close\r\n";
   for (const auto& [name, value] : response.headers) {
     message += name;
     message += ": ";
@@ -209,7 +219,7 @@ std::string text_of(const Response& response, Body body) {
 void send(mg_connection* connection, const Response& response) {
   const char* method = mg_get_request_info(connection)->request_method;  // null: not understood
   const bool is_head = method != nullptr && std::string_view(method) == "HEAD";
-  const std::string message = text_of(response, is_head ? Body::omitted : Body::sent);
+  const std::string message = message_of(response, is_head ? Body::omitted : Body::sent);
   // One write: the client never waits for the rest. A client that has gone needs no answer.
   mg_write(connection, message.data(), message.size());
 }
@@ -283,6 +293,11 @@ class Server::Core {
     }
   }
 
+  // Nobody's password is worth waiting for now.
+  ~Core() { config_.rules()->access->end(); }
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
   [[nodiscard]] std::vector<std::uint16_t> ports() const { return ports_of(context_.get()); }
 
  private:
@@ -315,17 +330,21 @@ class Server::Core {
   [[nodiscard]] Response answer(const mg_connection* connection) const {
     const auto rules = config_.rules();
     const char* authorization = mg_get_header(connection, "Authorization");
-    const Admission admission = rules->access.admit(authorization == nullptr ? "" : authorization,
-                                                    mg_get_request_info(connection)->remote_addr,
-                                                    std::chrono::steady_clock::now());
-    if (admission == Admission::busy) {
+    const Admission admission = rules->access->admit(authorization == nullptr ? "" : authorization,
+                                                     mg_get_request_info(connection)->remote_addr,
+                                                     std::chrono::steady_clock::now());
+    if (admission == Admission::too_many) {
       return plain(too_many_requests);
     }
     Response response = admission == Admission::granted ? serve(connection) : plain(unauthorized);
     if (admission == Admission::denied) {
       response.headers.emplace_back("WWW-Authenticate", "Basic realm=\"corosync-exporter\"");
     }
-    std::ranges::copy(rules->config.headers, std::back_inserter(response.headers));
+    for (const auto& [name, value] : rules->config.headers) {
+      if (!has_header(response, name)) {  // the status page has a policy of its own
+        response.headers.emplace_back(name, value);
+      }
+    }
     return response;
   }
 
@@ -358,7 +377,7 @@ class Server::Core {
     if (config_.tls() != nullptr) {
       return;  // nothing to be understood before a handshake
     }
-    const std::string message = text_of(plain(too_many_requests), Body::sent);
+    const std::string message = message_of(plain(too_many_requests), Body::sent);
     ::send(descriptor, message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 

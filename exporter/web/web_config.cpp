@@ -308,7 +308,7 @@ class Reader {
                   {"prefer_server_cipher_suites", into(tls.prefer_server_cipher_suites, bool_of)}});
     check_tls(section, tls);
     config_.tls = std::move(tls);
-    config_.tls_line = section.node.line;
+    config_.tls_line = {section.node.line};
   }
 
   void check_tls(const Field& section, const TlsSettings& tls) {

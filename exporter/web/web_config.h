@@ -53,9 +53,16 @@ struct RateLimit {
   bool operator==(const RateLimit&) const = default;
 };
 
+// Where something stands in the file, for messages. To stand elsewhere is no difference.
+struct Line {
+  int number = 0;
+
+  bool operator==(const Line& /*other*/) const { return true; }
+};
+
 struct WebConfig {
   std::optional<TlsSettings> tls{};  // none: plain HTTP
-  int tls_line = 0;                  // where it begins in the file, for messages
+  Line tls_line{};
   std::vector<std::pair<std::string, std::string>>
       headers{};                               // in the file's order, no line breaks
   std::map<std::string, std::string> users{};  // bcrypt hashes by name; none: no password is asked

@@ -7,10 +7,13 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <string_view>
 
@@ -21,7 +24,9 @@
 namespace corosync_exporter {
 namespace {
 
-constexpr std::string_view probe = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+// Of alice, whose password is "a".
+constexpr std::string_view probe =
+    "GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Basic YWxpY2U6YQ==\r\n\r\n";
 constexpr std::string_view page = "corosync_up 1\n";
 
 // One server for all inputs. civetweb's threads outlive main(), so it has to.
@@ -33,8 +38,19 @@ class Target {
   }
 
  private:
+  static std::filesystem::path config_file() {
+    std::string path = std::filesystem::temp_directory_path() / "request_fuzz.XXXXXX";
+    require(mkstemp(path.data()) >= 0, "there is a place for a file");
+    std::ofstream{path} << "basic_auth_users:\n"
+                           "  alice: $2b$04$abcdefghijklmnopqrstuuMFdJu9yVgmagVAIC24fOZkaFqd3s9JC\n"
+                           "http_server_config:\n"
+                           "  headers:\n"
+                           "    X-Frame-Options: deny\n";
+    return path;
+  }
+
   Logger logger_{LogLevel::debug, LogFormat::logfmt, open("/dev/null", O_WRONLY | O_CLOEXEC)};
-  LiveConfig config_{std::nullopt, logger_};
+  LiveConfig config_{config_file(), logger_};
   RequestCounter counter_;
   Server server_{
       std::array{ListenAddress{.host = "127.0.0.1", .port = 0}},
@@ -45,8 +61,26 @@ class Target {
       logger_};
 };
 
+// libFuzzer's alarm clock would interrupt what waits for the server.
+class Undisturbed {
+ public:
+  Undisturbed() {
+    sigset_t alarm;
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
+    pthread_sigmask(SIG_BLOCK, &alarm, &before_);
+  }
+  ~Undisturbed() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  Undisturbed(const Undisturbed&) = delete;
+  Undisturbed& operator=(const Undisturbed&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
 // What the server answers, until it closes the connection.
 std::string answer_to(std::string_view request) {
+  const Undisturbed undisturbed;
   const int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   // An answer that does not come within it is a broken promise.
   const timeval patience{.tv_sec = 5, .tv_usec = 0};
@@ -70,10 +104,9 @@ std::string answer_to(std::string_view request) {
   std::string answer;
   std::array<char, 4096> chunk{};
   ssize_t length = 0;
-  do {  // libFuzzer's alarm clock interrupts
-    length = recv(client, chunk.data(), chunk.size(), 0);
-    answer.append(chunk.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
-  } while (length > 0 || (length < 0 && errno == EINTR));
+  while ((length = recv(client, chunk.data(), chunk.size(), 0)) > 0) {
+    answer.append(chunk.data(), static_cast<std::size_t>(length));
+  }
   require(length == 0 || errno == ECONNRESET, "the connection ends");
   close(client);
   return answer;

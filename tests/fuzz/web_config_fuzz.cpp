@@ -18,9 +18,6 @@ bool is_one_line(std::string_view text) {
 void check_tls(const TlsSettings& tls) {
   require(!tls.cert_file.empty() && !tls.key_file.empty(), "TLS has a certificate and a key");
   require(tls.min_version <= tls.max_version, "TLS has a version");
-  const bool verifies = tls.client_auth == ClientAuth::verify_if_given ||
-                        tls.client_auth == ClientAuth::require_and_verify;
-  require(!verifies || !tls.client_ca_file.empty(), "who verifies has a CA");
   require(tls.client_auth != ClientAuth::none || tls.client_ca_file.empty(),
           "who has a CA asks for certificates");
   require(tls.client_allowed_sans.empty() || tls.client_auth == ClientAuth::require_and_verify,

@@ -22,7 +22,7 @@ namespace corosync_exporter {
 void PrintTo(Admission admission, std::ostream* out) {
   *out << (admission == Admission::granted  ? "granted"
            : admission == Admission::denied ? "denied"
-                                            : "busy");
+                                            : "too many");
 }
 
 namespace {
@@ -246,11 +246,11 @@ TEST_F(PasswordCheckTest, AClientHasThreeTriesThenOneInSixtyTimesWhatItTakes) {
     EXPECT_EQ(try_one(start), Admission::denied);
   }
   for (int i = 0; i < 1000; ++i) {
-    EXPECT_EQ(try_one(start), Admission::busy);
+    EXPECT_EQ(try_one(start), Admission::too_many);
   }
-  EXPECT_EQ(try_one(start + 60 * one_takes - 1ms), Admission::busy);
+  EXPECT_EQ(try_one(start + 60 * one_takes - 1ms), Admission::too_many);
   EXPECT_EQ(try_one(start + 60 * one_takes), Admission::denied);
-  EXPECT_EQ(try_one(start + 60 * one_takes), Admission::busy);
+  EXPECT_EQ(try_one(start + 60 * one_takes), Admission::too_many);
   EXPECT_EQ(spent_, 4);
 }
 
@@ -286,14 +286,14 @@ TEST_F(PasswordCheckTest, WhatIsKnownToBeRightIsNeverBusy) {
     ASSERT_EQ(check_.check(basic("alice", "a"), prometheus, start), Admission::granted);
     ASSERT_EQ(check_.check(basic("alice", "a"), stranger(i % 200), start), Admission::granted);
   }
-  EXPECT_EQ(check_.check(basic("bob", "b"), prometheus, start), Admission::busy);
+  EXPECT_EQ(check_.check(basic("bob", "b"), prometheus, start), Admission::too_many);
 }
 
 TEST_F(PasswordCheckTest, ABusyRightOneIsGrantedLater) {
   for (int i = 0; i < 100; ++i) {
     (void)check_.check(basic("alice", "wrong" + std::to_string(i)), stranger(i), start);
   }
-  EXPECT_EQ(check_.check(basic("alice", "a"), prometheus, start), Admission::busy);
+  EXPECT_EQ(check_.check(basic("alice", "a"), prometheus, start), Admission::too_many);
   EXPECT_EQ(check_.check(basic("alice", "a"), prometheus, start + 10 * one_takes),
             Admission::granted);
 }
@@ -323,8 +323,16 @@ TEST_F(PasswordCheckTest, DearHashesAreTriedLessOften) {
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(try_one(start), Admission::denied);
   }
-  EXPECT_EQ(try_one(start + 4 * 60 * one_takes - 1ms), Admission::busy);
+  EXPECT_EQ(try_one(start + 4 * 60 * one_takes - 1ms), Admission::too_many);
   EXPECT_EQ(try_one(start + 4 * 60 * one_takes), Admission::denied);
+}
+
+TEST_F(PasswordCheckTest, AfterTheEndOnlyWhatIsKnownIsAnswered) {
+  EXPECT_EQ(check_.check(basic("alice", "a"), prometheus, start), Admission::granted);
+  check_.end();
+  EXPECT_EQ(check_.check(basic("alice", "a"), prometheus, start), Admission::granted);
+  EXPECT_EQ(check_.check(basic("bob", "b"), prometheus, start), Admission::too_many);
+  EXPECT_EQ(spent_, 1);
 }
 
 TEST_F(PasswordCheckTest, AFailureIsNoAdmission) {
@@ -422,10 +430,10 @@ TEST_F(ParallelPasswordCheckTest, OneIsMeasuredAtATimeAndFewWait) {
     ask(basic("alice", "wrong" + std::to_string(i)), stranger(i));
   }
   // The others hold the four places, the first of them at work.
-  wait_for(Admission::busy, 3);
+  wait_for(Admission::too_many, 3);
   EXPECT_EQ(answered(Admission::denied), 0);
   finish();
-  EXPECT_EQ(answered(Admission::busy), 3);
+  EXPECT_EQ(answered(Admission::too_many), 3);
   EXPECT_EQ(answered(Admission::denied), 4);
   EXPECT_EQ(slow_.spent(), 4);
   EXPECT_EQ(slow_.most_at_once(), 1);
@@ -435,7 +443,7 @@ TEST_F(ParallelPasswordCheckTest, TheSameAtOnceCostsOnce) {
   for (int i = 0; i < 5; ++i) {
     ask(basic("alice", "a"), stranger(i));
   }
-  wait_for(Admission::busy, 1);
+  wait_for(Admission::too_many, 1);
   finish();
   EXPECT_EQ(answered(Admission::granted), 4);
   EXPECT_EQ(slow_.spent(), 1);
@@ -468,7 +476,7 @@ TEST(AccessRulesTest, TheRateIsLimitedBeforeThePasswordIsLookedAt) {
   AccessRules rules{{.users = {{"alice", hash_of(10, 'a')}},
                      .rate_limit = RateLimit{.interval = 1s, .burst = 1}}};
   EXPECT_EQ(rules.admit("", "192.0.2.1", start), Admission::denied);
-  EXPECT_EQ(rules.admit("", "192.0.2.1", start), Admission::busy);
+  EXPECT_EQ(rules.admit("", "192.0.2.1", start), Admission::too_many);
 }
 
 }  // namespace

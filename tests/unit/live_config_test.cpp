@@ -67,6 +67,8 @@ class LiveConfigTest : public ::testing::Test {
 
 constexpr auto header = "http_server_config:\n  headers:\n    X-Frame-Options: deny\n";
 
+constexpr auto hash = "$2b$04$abcdefghijklmnopqrstuuMFdJu9yVgmagVAIC24fOZkaFqd3s9JC";
+
 TEST_F(LiveConfigTest, WithoutAFileAllIsAllowed) {
   const LiveConfig config{std::nullopt, log_};
   EXPECT_EQ(config.rules()->config, WebConfig{});
@@ -113,12 +115,26 @@ TEST_F(LiveConfigTest, AChangeIsTakenOver) {
 }
 
 TEST_F(LiveConfigTest, WhatHasNotChangedKeepsItsMemory) {
-  write("rate_limit:\n  interval: 1h\n  burst: 1\n");
+  const std::string limit = "rate_limit:\n  interval: 1h\n  burst: 1\n";
+  write(limit);
   const LiveConfig config{file_, log_, 1ms};
-  const auto rules = config.rules();
-  write("# the same\nrate_limit:\n  interval: 1h\n  burst: 1\n");
-  std::this_thread::sleep_for(20ms);  // some looks at it, all without consequence
-  EXPECT_EQ(config.rules(), rules);
+  const auto before = config.rules();
+  write("# the same\n" + limit + header);
+  ASSERT_TRUE(wait_until([&] { return config.rules() != before; }));
+  EXPECT_EQ(config.rules()->access, before->access);
+  write("# as it was\n" + limit);
+  ASSERT_TRUE(wait_until([&] { return config.rules()->config.headers.empty(); }));
+  write("rate_limit:\n  interval: 1h\n  burst: 2\n");
+  ASSERT_TRUE(wait_until([&] { return config.rules()->access != before->access; }));
+}
+
+TEST_F(LiveConfigTest, ThatMoreAreLetInIsToldApart) {
+  write("basic_auth_users:\n  alice: " + std::string{hash} + "\n");
+  const LiveConfig config{file_, log_, 1ms};
+  EXPECT_EQ(count(log_text(), "lets in more"), 0U);
+  write("");
+  ASSERT_TRUE(wait_until([&] { return config.rules()->config.users.empty(); }));
+  EXPECT_TRUE(wait_until([&] { return count(log_text(), "lets in more") == 1; }));
 }
 
 TEST_F(LiveConfigTest, AFailureLeavesTheOldOneAndIsToldAndCountedOnce) {
