@@ -314,9 +314,9 @@ class SecuredTest(PrometheusCase):
                 ('an unknown key', TLS + 'tls_server_confg: {}\n',
                  f'{file}:5: tls_server_confg: '),
                 ('no such certificate', TLS.replace('server.crt', 'missing.crt'),
-                 f'{file}:1: tls_server_config: cert_file {self.home}/missing.crt: '),
+                 f'{file}:2: tls_server_config: cert_file {self.home}/missing.crt: '),
                 ("another's key", TLS.replace('server.key', 'strange.key'),
-                 f'{file}:1: tls_server_config: key_file {self.home}/strange.key: '),
+                 f'{file}:2: tls_server_config: key_file {self.home}/strange.key: '),
                 ('a password as it is', f'basic_auth_users:\n  {NAME}: {PASSWORD}\n',
                  f'{file}:2: basic_auth_users.{NAME}: '),
                 ('no such file', None, f'{file}: ')):
