@@ -111,7 +111,7 @@ TEST_F(LiveConfigTest, AChangeIsTakenOver) {
   write(header);
   EXPECT_TRUE(wait_until([&] { return !config.rules()->config.headers.empty(); }));
   EXPECT_EQ(config.reloads()->failures, 0U);
-  EXPECT_EQ(count(log_text(), "web configuration reloaded"), 1U);
+  EXPECT_TRUE(wait_until([&] { return count(log_text(), "web configuration reloaded") == 1; }));
 }
 
 TEST_F(LiveConfigTest, WhatHasNotChangedKeepsItsMemory) {
