@@ -299,7 +299,7 @@ class _TimedResult(unittest.TextTestResult):
             self.stream.writeln(f'    {time.monotonic() - self._start:.1f} s')
 
 
-def _reason_to_skip(tools, https):
+def _reason_to_skip(tools):
     if os.geteuid() != 0:
         return 'a cluster of network namespaces needs root'
     for tool in (*TOOLS, *tools):
@@ -311,20 +311,24 @@ def _reason_to_skip(tools, https):
                              capture_output=True, text=True)
     if refused.returncode != 0:
         return f'this machine refuses namespaces: {refused.stderr.strip()}'
-    if not exporter.program().exists():
-        sys.exit(f'{exporter.program()} is not there; COROSYNC_EXPORTER names the program to test')
-    if https and not exporter.serves_https():
-        return (f"{exporter.program()} has the system's HTTP library, without TLS; deploy/civetweb "
-                'fetches one to build')
     return None
+
+
+def _skip(reason):
+    print(f'skipped: {reason}')
+    sys.exit(SKIPPED)
 
 
 def main(*tools, https=False):
     """Runs the tests of the calling file; tools are programs it needs besides corosync's own."""
     os.environ['PATH'] += ':/usr/sbin:/sbin'
-    if reason := _reason_to_skip(tools, https):
-        print(f'skipped: {reason}')
-        sys.exit(SKIPPED)
+    if reason := _reason_to_skip(tools):
+        _skip(reason)
+    if not exporter.program().exists():
+        sys.exit(f'{exporter.program()} is not there; COROSYNC_EXPORTER names the program to test')
+    if https and not exporter.serves_https():
+        _skip(f"{exporter.program()} has the system's HTTP library, without TLS; deploy/civetweb "
+              'fetches one to build')
 
     # As Ctrl-C does: the clusters are taken down on the way out.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

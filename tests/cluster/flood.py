@@ -41,7 +41,8 @@ class Flood:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         held = {}
         poll = select.poll()
-        while True:
+        parent = multiprocessing.parent_process()
+        while parent.is_alive():  # a killed test takes its flood with it
             for source in itertools.islice(self._sources, self._count - len(held)):
                 with contextlib.suppress(OSError):
                     connection = self._open(source)
