@@ -175,31 +175,6 @@ Html verdict(const Status& status) {
 
 // ---- The votes ---------------------------------------------------------------------------------
 
-// What the margin means, in words.
-std::string votes_in_words(const Status& status) {
-  const Votes& votes = status.votes->votes;
-  const std::int64_t margin = status.votes->margin;
-  std::string text = std::to_string(votes.present) + " of " + counted(votes.expected, "vote") +
-                     ", " + std::to_string(votes.required) + " needed: ";
-  if (status.verdict == Standing::not_quorate) {
-    if (margin < 0) {
-      return text + std::to_string(-margin) + " more " + (margin == -1 ? "brings" : "bring") +
-             " quorum back";
-    }
-    return text + (status.waiting_for_all == true
-                       ? "enough, but all nodes have to be seen together once"
-                       : "enough, and yet not quorate");
-  }
-  if (margin < 0) {
-    return text + "too few, and yet quorate";
-  }
-  if (margin == 0) {
-    return text + "losing one more loses quorum";
-  }
-  return text + std::to_string(margin) + " more may go, losing " + std::to_string(margin + 1) +
-         " loses quorum";
-}
-
 // A share of the picture's width.
 class Share {
  public:
@@ -281,7 +256,7 @@ Html picture(const Status& status) {
   const Share threshold{static_cast<double>(required), static_cast<double>(shown.all())};
   Html html;
   html << "<svg class='boxes' width='100%' height='58' role='img' aria-label='"
-       << votes_in_words(status) << "'>";
+       << votes_in_words(status.votes->votes, status.verdict == Standing::quorate) << "'>";
   row(html, shown);
   html << "<line class='threshold' x1='" << threshold.text() << "' x2='" << threshold.text()
        << "' y1='0' y2='38'></line><text class='threshold' x='" << threshold.text()
@@ -321,8 +296,9 @@ Html votes(const Status& status) {
     return html;
   }
   const Votes& votes = status.votes->votes;
-  html << "<p class='words'>" << votes_in_words(status) << "</p>" << picture(status)
-       << "<dl class='figures'>";
+  html << "<p class='words'>"
+       << votes_in_words(status.votes->votes, status.verdict == Standing::quorate) << "</p>"
+       << picture(status) << "<dl class='figures'>";
   figure(html, "Present", std::to_string(votes.present));
   figure(html, "Needed", std::to_string(votes.required));
   figure(html, "Expected", std::to_string(votes.expected));

@@ -60,6 +60,32 @@ std::string two_units(std::int64_t seconds) {
   return seconds < day ? both(hour, " h", minute, " min") : both(day, " d", hour, " h");
 }
 
+// ---- Votes -------------------------------------------------------------------------------------
+
+std::string without_quorum(const Votes& votes, std::int64_t margin) {
+  // votequorum begins to wait anew at every loss of quorum, however many votes are left.
+  if (votes.wait_for_all) {
+    return "wait_for_all withholds quorum until all " + std::to_string(votes.expected) +
+           " are there at once";
+  }
+  if (margin < 0) {
+    return std::to_string(-margin) + " more " + (margin == -1 ? "brings" : "bring") +
+           " quorum back";
+  }
+  return "enough, and yet not quorate";
+}
+
+std::string with_quorum(std::int64_t margin) {
+  if (margin < 0) {
+    return "too few, and yet quorate";
+  }
+  if (margin == 0) {
+    return "losing one more loses quorum";
+  }
+  return std::to_string(margin) + " more may go, losing " + std::to_string(margin + 1) +
+         " loses quorum";
+}
+
 // ---- Changes -----------------------------------------------------------------------------------
 
 std::string unnamed(NodeId id) { return "node " + std::to_string(static_cast<std::uint32_t>(id)); }
@@ -223,6 +249,13 @@ std::string listed(const std::vector<std::string>& texts, std::size_t total) {
     list += " and " + counted(static_cast<std::int64_t>(total - texts.size()), "other");
   }
   return list;
+}
+
+std::string votes_in_words(const Votes& votes, bool quorate) {
+  const std::int64_t margin = std::int64_t{votes.present} - votes.required;
+  return std::to_string(votes.present) + " of " + counted(votes.expected, "vote") + ", " +
+         std::to_string(votes.required) +
+         " needed: " + (quorate ? with_quorum(margin) : without_quorum(votes, margin));
 }
 
 std::string_view name_of(Weight weight) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times, durations and changes in words: English, the same on the page and in the JSON. Pure.
+// Times, durations, votes and changes in words: English, the same on the page and in the JSON.
+// Pure.
 #pragma once
 
 #include <optional>
@@ -25,8 +26,11 @@ namespace corosync_exporter {
 // "1 vote", "2 votes"
 [[nodiscard]] std::string counted(std::int64_t count, const std::string& one);
 
-// "node2, node3 and node4"; the first `most`, and how many others.
+// "node2, node3 and node4", or "node2, node3 and 10 others" where there are `total` of them.
 [[nodiscard]] std::string listed(const std::vector<std::string>& texts, std::size_t total);
+
+// What the votes mean under the verdict: "2 of 3 votes, 2 needed: losing one more loses quorum".
+[[nodiscard]] std::string votes_in_words(const Votes& votes, bool quorate);
 
 // How much a change matters, from good news to bad.
 enum class Weight { good, info, warning, critical };
@@ -41,7 +45,7 @@ enum class Weight { good, info, warning, critical };
 [[nodiscard]] std::string sentence(const TimelineEntry& entry,
                                    std::optional<Duration> loss_so_far = std::nullopt);
 
-// "CS_ERR_LIBRARY from quorum_dispatch (Connection refused)"
+// "quorum_dispatch: CS_ERR_LIBRARY (Connection refused)"
 [[nodiscard]] std::string describe(const Failure& failure);
 
 [[nodiscard]] std::string_view name_of(ChangeKind kind);

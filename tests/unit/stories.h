@@ -220,6 +220,18 @@ inline Story waiting_for_all() {
   return story.read(VotesRead{votes}).read(reading).read(LocalNodeRead{id(1)}).wait(10s);
 }
 
+// Three nodes that waited for each other once, and have to again: the second does not suffice.
+inline Story waiting_again() {
+  Story story = Story{}.connect();
+  form(story, ring(1, 8), true, ids({1, 2, 3}));
+  form(story.wait(1min), ring(1, 12), false, ids({1}), {}, ids({2, 3}));
+  Votes alone = votes(1, ids({1}));
+  alone.wait_for_all = true;
+  ConfigurationRead reading = configuration(three_nodes());
+  reading.waiting_for_all = true;
+  return story.read(VotesRead{alone}).read(reading).read(LocalNodeRead{id(1)}).wait(10s);
+}
+
 inline Story stale() { return quorate().wait(20s); }
 
 inline Story disconnected() {

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <string>
+#include <vector>
 
 #include "print_model.h"
 #include "story.h"
@@ -48,6 +50,68 @@ TEST(WordsTest, ListsAreCutAndSayByHowMuch) {
   EXPECT_EQ(listed({"a", "b"}, 12), "a, b and 10 others");
   EXPECT_EQ(listed({"a", "b"}, 3), "a, b and 1 other");
 }
+
+struct VotesRow {
+  std::string name;
+  Votes votes;
+  bool quorate = false;
+  std::string words;
+};
+void PrintTo(const VotesRow& row, std::ostream* out) { *out << row.name; }
+
+class VotesInWordsTest : public ::testing::TestWithParam<VotesRow> {};
+
+TEST_P(VotesInWordsTest, SayWhatTheMarginMeans) {
+  EXPECT_EQ(votes_in_words(GetParam().votes, GetParam().quorate), GetParam().words);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Forms, VotesInWordsTest,
+    ::testing::Values(
+        VotesRow{"SomeMayGo",
+                 {.expected = 7, .present = 6, .required = 4},
+                 true,
+                 "6 of 7 votes, 4 needed: 2 more may go, losing 3 loses quorum"},
+        VotesRow{"NoneMayGo",
+                 {.expected = 3, .present = 2, .required = 2},
+                 true,
+                 "2 of 3 votes, 2 needed: losing one more loses quorum"},
+        VotesRow{"TheOnlyOne",
+                 {.expected = 1, .present = 1, .required = 1},
+                 true,
+                 "1 of 1 vote, 1 needed: losing one more loses quorum"},
+        // The votes are read after the verdict: for some milliseconds they may differ.
+        VotesRow{"TooFewAndYetQuorate",
+                 {.expected = 3, .present = 1, .required = 2},
+                 true,
+                 "1 of 3 votes, 2 needed: too few, and yet quorate"},
+        VotesRow{"OneIsLacking",
+                 {.expected = 3, .present = 1, .required = 2},
+                 false,
+                 "1 of 3 votes, 2 needed: 1 more brings quorum back"},
+        VotesRow{"SeveralAreLacking",
+                 {.expected = 7, .present = 1, .required = 4},
+                 false,
+                 "1 of 7 votes, 4 needed: 3 more bring quorum back"},
+        VotesRow{"EnoughAndYetNotQuorate",
+                 {.expected = 3, .present = 2, .required = 2},
+                 false,
+                 "2 of 3 votes, 2 needed: enough, and yet not quorate"},
+        VotesRow{
+            "WaitsForAllOfTwo",
+            {.expected = 2, .present = 1, .required = 1, .two_node = true, .wait_for_all = true},
+            false,
+            "1 of 2 votes, 1 needed: wait_for_all withholds quorum until all 2 are there at once"},
+        VotesRow{
+            "WaitsForAllOfThree",
+            {.expected = 3, .present = 1, .required = 2, .wait_for_all = true},
+            false,
+            "1 of 3 votes, 2 needed: wait_for_all withholds quorum until all 3 are there at once"},
+        VotesRow{"WaitsNoMore",
+                 {.expected = 3, .present = 2, .required = 2, .wait_for_all = true},
+                 true,
+                 "2 of 3 votes, 2 needed: losing one more loses quorum"}),
+    [](const auto& row) { return row.param.name; });
 
 TimelineEntry entry(std::vector<Told> told) { return {.number = 1, .told = std::move(told)}; }
 
