@@ -205,7 +205,7 @@ void Watcher::note_changes(const ClusterState& before, Moment now) {
   auto changes = changes_between(before, noted_until_, state_, now.steady);
   noted_until_ = std::max(noted_until_, now.steady);
   if (!changes.empty()) {
-    timeline_.note(changes, state_, now.system);
+    timeline_.note(changes, state_, now);
     published_timeline_.reset();
     std::ranges::move(changes, std::back_inserter(changes_));
   }

@@ -248,6 +248,11 @@ bool is_silent(const ClusterState& state, SteadyTime now) {
   return state.present && now - state.present->last_word > state.stale_after;
 }
 
+SystemTime silent_since(const ClusterState& state, Moment now) {
+  const Duration silent = now.steady - (state.present->last_word + state.stale_after);
+  return now.system - std::chrono::duration_cast<SystemTime::duration>(silent);
+}
+
 bool is_up(const ClusterState& state, SteadyTime now) {
   return is_synced(state) && !is_silent(state, now);
 }

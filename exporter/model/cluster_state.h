@@ -336,6 +336,9 @@ struct ClusterState {
 // Connected, but no word from corosync for `stale_after`.
 [[nodiscard]] bool is_silent(const ClusterState& state, SteadyTime now);
 
+// Since when it has been that. REQUIRES: is_silent(state, now.steady)
+[[nodiscard]] SystemTime silent_since(const ClusterState& state, Moment now);
+
 // corosync_up: synced and not silent.
 [[nodiscard]] bool is_up(const ClusterState& state, SteadyTime now);
 

@@ -79,17 +79,18 @@ bool go_with_their_nodes(const Change& change, const TimelineEntry& entry) {
 
 }  // namespace
 
-void Timeline::note(const std::vector<Change>& changes, const ClusterState& after, SystemTime now) {
+void Timeline::note(const std::vector<Change>& changes, const ClusterState& after, Moment now) {
   if (changes.empty()) {
     return;
   }
-  follow_verdict(changes, now);
+  follow_verdict(changes, now.system);
+  follow_silence(after, now);
   for (const Change& change : changes) {
     if (change.kind == ChangeKind::quorum_regained) {
       end_loss(change);
     }
   }
-  if (!belongs_to_newest(changes, after, now)) {
+  if (!belongs_to_newest(changes, after, now.system)) {
     entries_.push_back({.number = ++made_});
     if (entries_.size() > most_entries) {
       entries_.pop_front();
@@ -101,7 +102,7 @@ void Timeline::note(const std::vector<Change>& changes, const ClusterState& afte
                    : std::nullopt;
   }
   for (const Change& change : changes) {
-    entries_.back().told.push_back(told(change, after, now));
+    entries_.back().told.push_back(told(change, after, now.system));
   }
 }
 
@@ -148,13 +149,17 @@ void Timeline::follow_verdict(const std::vector<Change>& changes, SystemTime now
         // A verdict that differs after a reconnection came at some time in between.
         verdict_since_ = Since{.at = now, .exact = !connected};
         break;
-      case ChangeKind::disconnected:
-      case ChangeKind::fell_silent:
-        unknown_since_ = now;
-        break;
       default:
         break;
     }
+  }
+}
+
+void Timeline::follow_silence(const ClusterState& after, Moment now) {
+  if (is_up(after, now.steady)) {
+    unknown_since_.reset();
+  } else if (!unknown_since_) {  // else it goes on, as where silence ends in a lost connection
+    unknown_since_ = is_silent(after, now.steady) ? silent_since(after, now) : now.system;
   }
 }
 

@@ -52,7 +52,7 @@ class Timeline {
   explicit Timeline(SystemTime begun) : begun_{begun}, unknown_since_{begun} {}
 
   // `changes`, of one event, led to `after`.
-  void note(const std::vector<Change>& changes, const ClusterState& after, SystemTime now);
+  void note(const std::vector<Change>& changes, const ClusterState& after, Moment now);
 
   // Oldest first.
   [[nodiscard]] const std::deque<TimelineEntry>& entries() const { return entries_; }
@@ -60,11 +60,14 @@ class Timeline {
 
   // Of the verdict that holds while corosync is up. Empty before the first.
   [[nodiscard]] std::optional<Since> verdict_since() const { return verdict_since_; }
-  // Of corosync being silent or not connected, while it is.
-  [[nodiscard]] SystemTime unknown_since() const { return unknown_since_; }
+  // Of corosync being silent or not connected, while it is: of the first of both, where the one led
+  // to the other. Empty while it is neither, or silent for so short a time that nobody has noted
+  // it.
+  [[nodiscard]] std::optional<SystemTime> unknown_since() const { return unknown_since_; }
 
  private:
   void follow_verdict(const std::vector<Change>& changes, SystemTime now);
+  void follow_silence(const ClusterState& after, Moment now);
   void end_loss(const Change& regained);
   [[nodiscard]] bool belongs_to_newest(const std::vector<Change>& changes,
                                        const ClusterState& after, SystemTime now) const;
@@ -74,7 +77,7 @@ class Timeline {
   std::uint64_t made_ = 0;
   std::optional<RingId> forming_;  // the ring that the newest entry tells of
   std::optional<Since> verdict_since_;
-  SystemTime unknown_since_;
+  std::optional<SystemTime> unknown_since_;
 };
 
 // What the loop thread publishes: one value, so that no reader sees the one half newer than the

@@ -252,13 +252,20 @@ std::vector<SourceView> sources_of(const ClusterState& state, SteadyTime now) {
   return views;
 }
 
+Since unknown_since(const ClusterState& state, const Timeline& timeline, Moment now) {
+  if (const auto noted = timeline.unknown_since()) {
+    // At the start nobody knows for how long corosync has been like that.
+    return {.at = *noted, .exact = *noted != timeline.begun()};
+  }
+  // Silence comes by the clock alone, and is noted up to a second later.
+  return {.at = silent_since(state, now), .exact = true};
+}
+
 void judge(Status& status, const ClusterState& state, const Timeline& timeline,
            std::string why_unknown) {
   if (!status.up) {
     status.reason = std::move(why_unknown);
-    // At the start nobody knows for how long corosync has been like that.
-    status.since = Since{.at = timeline.unknown_since(),
-                         .exact = timeline.unknown_since() != timeline.begun()};
+    status.since = unknown_since(state, timeline, status.now);
     return;
   }
   status.since = timeline.verdict_since();

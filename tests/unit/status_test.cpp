@@ -39,6 +39,34 @@ TEST(StatusTest, TheVerdictIsThatOfThePresent) {
   }
 }
 
+TEST(StatusTest, TheVerdictHasItsTime) {
+  const Story lost = not_quorate();
+  EXPECT_EQ(status(lost).since,
+            (Since{.at = lost.timeline().entries().back().told.back().at, .exact = true}));
+  EXPECT_EQ(status(waiting_for_all()).since, (Since{.at = beginning.system, .exact = false}));
+}
+
+TEST(StatusTest, WhoWasNeverConnectedIsUnknownForAsLongAsWeLook) {
+  EXPECT_EQ(status(never_connected()).since, (Since{.at = beginning.system, .exact = false}));
+}
+
+// The clock alone makes it, for whoever asks, before the loop has noted it.
+TEST(StatusTest, SilenceHasItsTimeBeforeItIsNoted) {
+  Story story = Story{}.connect();
+  form(story, ring(1, 8), true, ids({1, 2, 3}));
+  const Since since{.at = story.now().system + 15s, .exact = true};
+  Moment later = story.now();
+  later.steady += 15s + 500ms;
+  later.system += 15s + 500ms;
+  const Status said = status_of(
+      {.state = story.state(), .timeline = std::make_shared<const Timeline>(story.timeline())},
+      later, "why");
+  EXPECT_FALSE(said.up);
+  EXPECT_EQ(said.since, since);
+  EXPECT_EQ(status(story.wait(16s)).since, since) << "and noted it is the same";
+  EXPECT_EQ(status(story.disconnect().wait(1min)).since, since);
+}
+
 TEST(StatusTest, WithoutAProviderThereIsNoVerdictAndAReason) {
   EXPECT_EQ(status(no_provider()).verdict, Standing::unknown);
   EXPECT_TRUE(status(no_provider()).up);

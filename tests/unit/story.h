@@ -91,7 +91,7 @@ class Story {
   }
 
   void note(const ClusterState& before) {
-    timeline_.note(changes_between(before, noted_until_, state_, now_.steady), state_, now_.system);
+    timeline_.note(changes_between(before, noted_until_, state_, now_.steady), state_, now_);
     noted_until_ = now_.steady;
   }
 

@@ -160,11 +160,34 @@ TEST(TimelineTest, SinceWhenTheVerdictHoldsIsKnownAsFarAsItWasSeen) {
   EXPECT_EQ(story.timeline().verdict_since(), (Since{.at = back_at, .exact = false}));
 }
 
-TEST(TimelineTest, SilenceHasItsTime) {
+TEST(TimelineTest, SilenceBeginsWhenPatienceEndsHoweverLateItIsNoted) {
   Story story = quorate();
+  const SystemTime last_heard = story.now().system - 10s;
+  EXPECT_EQ(story.timeline().unknown_since(), std::nullopt);
   story.wait(1h);
-  EXPECT_EQ(story.timeline().unknown_since(), story.now().system);
+  EXPECT_EQ(story.timeline().unknown_since(), last_heard + 15s);
   EXPECT_EQ(kinds(story), (Kinds{{connected}, {fell_silent}}));
+  story.then(links(true, true));
+  EXPECT_EQ(story.timeline().unknown_since(), std::nullopt);
+}
+
+TEST(TimelineTest, SilenceThatEndsInALostConnectionIsOneOutage) {
+  Story story = quorate();
+  const SystemTime silent_at = story.now().system - 10s + 15s;
+  story.wait(5s + 1ms).wait(25s).disconnect();
+  EXPECT_EQ(story.timeline().unknown_since(), silent_at);
+
+  // A connection that says nothing does not end it.
+  story.wait(1min).connect().wait(1min);
+  EXPECT_EQ(story.timeline().unknown_since(), silent_at);
+  story.then(formed(ring(1, 20), {})).wait(1s);
+  EXPECT_EQ(story.timeline().unknown_since(), silent_at);
+  story.verdict(true, ring(1, 20)).wait(1s);
+  EXPECT_EQ(story.timeline().unknown_since(), std::nullopt);
+
+  const SystemTime gone_at = story.now().system;
+  story.disconnect().wait(1min);
+  EXPECT_EQ(story.timeline().unknown_since(), gone_at) << "another outage";
 }
 
 // ---- Bounds ------------------------------------------------------------------------------------
