@@ -256,7 +256,7 @@ Html picture(const Status& status) {
   const Share threshold{static_cast<double>(required), static_cast<double>(shown.all())};
   Html html;
   html << "<svg class='boxes' width='100%' height='58' role='img' aria-label='"
-       << votes_in_words(status.votes->votes, status.verdict == Standing::quorate) << "'>";
+       << votes_in_words(*status.votes, status.verdict == Standing::quorate) << "'>";
   row(html, shown);
   html << "<line class='threshold' x1='" << threshold.text() << "' x2='" << threshold.text()
        << "' y1='0' y2='38'></line><text class='threshold' x='" << threshold.text()
@@ -296,13 +296,15 @@ Html votes(const Status& status) {
     return html;
   }
   const Votes& votes = status.votes->votes;
-  html << "<p class='words'>"
-       << votes_in_words(status.votes->votes, status.verdict == Standing::quorate) << "</p>"
-       << picture(status) << "<dl class='figures'>";
+  html << "<p class='words'>" << votes_in_words(*status.votes, status.verdict == Standing::quorate)
+       << "</p>" << picture(status) << "<dl class='figures'>";
   figure(html, "Present", std::to_string(votes.present));
   figure(html, "Needed", std::to_string(votes.required));
   figure(html, "Expected", std::to_string(votes.expected));
-  const std::int64_t margin = status.votes->margin;
+  // Where something else keeps quorum, votes that are lacking are not needed.
+  const std::int64_t margin = status.verdict == Standing::quorate
+                                  ? std::max<std::int64_t>(status.votes->margin, 0)
+                                  : status.votes->margin;
   figure(html, "To spare", (margin < 0 ? "−" : "") + std::to_string(std::abs(margin)),
          margin <= 0 && votes.expected > votes.required ? "short" : "");
   if (votes.qdevice) {

@@ -108,19 +108,29 @@ std::vector<NodeView> nodes_of(const ClusterState& state, Known known, const Tim
 
 // ---- The votes ---------------------------------------------------------------------------------
 
-std::optional<VotesView> votes_of(const ClusterState& state, Known known) {
-  if (!known.votes || !state.present->votes) {
-    return std::nullopt;
+Keeper keeper_of(const Votes& votes) {
+  const bool has_master = std::ranges::any_of(votes.nodes, [](const auto& node) {
+    const auto& device = node.second.qdevice;
+    return device && device->casting_vote && device->master_wins;
+  });
+  if (has_master) {
+    return Keeper::device;
   }
-  const Votes& votes = *state.present->votes;
-  VotesView view{.votes = votes, .margin = std::int64_t{votes.present} - votes.required};
-  if (votes.qdevice && state.local_node) {
-    const auto local = votes.nodes.find(*state.local_node);
-    const bool casts =
-        local != votes.nodes.end() && local->second.qdevice && local->second.qdevice->casting_vote;
-    view.device_cast = casts ? std::min(*votes.qdevice, votes.present) : 0;
+  return votes.auto_tie_breaker ? Keeper::tie_breaker : Keeper::nobody;
+}
+
+// Of a cluster that is quorate.
+bool has_no_vote_to_spare(const VotesView& view) {
+  const Votes& votes = view.votes;
+  switch (view.keeper) {
+    case Keeper::nobody:
+      return view.margin == 0 && votes.expected > votes.required;
+    case Keeper::tie_breaker:
+      return votes.present <= votes.expected / 2;
+    case Keeper::device:
+      return false;
   }
-  return view;
+  return false;
 }
 
 // ---- Warnings ----------------------------------------------------------------------------------
@@ -144,8 +154,7 @@ class Warnings {
       return;
     }
     const Votes& votes = status_.votes->votes;
-    if (status_.verdict == Standing::quorate && status_.votes->margin == 0 &&
-        votes.expected > votes.required) {
+    if (status_.verdict == Standing::quorate && has_no_vote_to_spare(*status_.votes)) {
       add({.kind = WarningKind::no_vote_to_spare,
            .message = "No vote to spare: losing one more loses quorum"});
     }
@@ -289,12 +298,14 @@ Status status_of(const Snapshot& snapshot, Moment now, std::string why_unknown) 
                 .last_verdict = state.quorum.last_verdict,
                 .info = state.info,
                 .local_node = state.local_node,
-                .votes = votes_of(state, known),
                 .nodes = nodes_of(state, known, timeline),
                 .sources = sources_of(state, now.steady),
                 .quorum_losses = state.quorum.losses,
                 .without_quorum = time_without_quorum(state, now.steady)};
   judge(status, state, timeline, std::move(why_unknown));
+  if (known.votes && state.present->votes) {
+    status.votes = view_of(*state.present->votes, state.local_node);
+  }
   if (known.present) {
     status.ring = state.present->membership->ring;
     status.members = state.present->membership->members.size();
@@ -308,6 +319,19 @@ Status status_of(const Snapshot& snapshot, Moment now, std::string why_unknown) 
   }
   status.warnings = warnings_of(status, state, known);
   return status;
+}
+
+VotesView view_of(const Votes& votes, std::optional<NodeId> local) {
+  VotesView view{.votes = votes,
+                 .margin = std::int64_t{votes.present} - votes.required,
+                 .keeper = keeper_of(votes)};
+  if (votes.qdevice && local) {
+    const auto node = votes.nodes.find(*local);
+    const bool casts =
+        node != votes.nodes.end() && node->second.qdevice && node->second.qdevice->casting_vote;
+    view.device_cast = casts ? std::min(*votes.qdevice, votes.present) : 0;
+  }
+  return view;
 }
 
 std::string label_of(const Status& status, NodeId id) {

@@ -49,11 +49,22 @@ struct NodeView {
   std::vector<LinkView> links{};
 };
 
+// What may keep quorum where the votes are too few.
+enum class Keeper {
+  nobody,
+  tie_breaker,  // with half of the expected votes: auto_tie_breaker
+  device        // wherever it votes: a quorum device that is master_wins
+};
+
 struct VotesView {
   Votes votes{};
-  std::int64_t margin = 0;                     // present minus required
+  std::int64_t margin = 0;  // present minus required
+  Keeper keeper = Keeper::nobody;
   std::optional<std::uint32_t> device_cast{};  // of `present`, the quorum device's
 };
+
+// `local`: the node that speaks.
+[[nodiscard]] VotesView view_of(const Votes& votes, std::optional<NodeId> local);
 
 // What deserves a look, most urgent first. The names are stable.
 enum class WarningKind {

@@ -62,7 +62,9 @@ std::string two_units(std::int64_t seconds) {
 
 // ---- Votes -------------------------------------------------------------------------------------
 
-std::string without_quorum(const Votes& votes, std::int64_t margin) {
+std::string without_quorum(const VotesView& view) {
+  const Votes& votes = view.votes;
+  const std::int64_t margin = view.margin;
   // votequorum begins to wait anew at every loss of quorum, however many votes are left.
   if (votes.wait_for_all) {
     return "wait_for_all withholds quorum until all " + std::to_string(votes.expected) +
@@ -75,15 +77,20 @@ std::string without_quorum(const Votes& votes, std::int64_t margin) {
   return "enough, and yet not quorate";
 }
 
-std::string with_quorum(std::int64_t margin) {
+std::string with_quorum(const VotesView& view) {
+  const std::int64_t margin = view.margin;
   if (margin < 0) {
-    return "too few, and yet quorate";
+    return view.keeper == Keeper::device        ? "too few, but the quorum device keeps quorum"
+           : view.keeper == Keeper::tie_breaker ? "too few, but the tie breaker keeps quorum"
+                                                : "too few, and yet quorate";
   }
-  if (margin == 0) {
-    return "losing one more loses quorum";
-  }
-  return std::to_string(margin) + " more may go, losing " + std::to_string(margin + 1) +
-         " loses quorum";
+  const std::string end = view.keeper == Keeper::device        ? " leaves it to the quorum device"
+                          : view.keeper == Keeper::tie_breaker ? " leaves it to the tie breaker"
+                                                               : " loses quorum";
+  return (margin == 0
+              ? "losing one more"
+              : std::to_string(margin) + " more may go, losing " + std::to_string(margin + 1)) +
+         end;
 }
 
 // ---- Changes -----------------------------------------------------------------------------------
@@ -251,11 +258,11 @@ std::string listed(const std::vector<std::string>& texts, std::size_t total) {
   return list;
 }
 
-std::string votes_in_words(const Votes& votes, bool quorate) {
-  const std::int64_t margin = std::int64_t{votes.present} - votes.required;
+std::string votes_in_words(const VotesView& view, bool quorate) {
+  const Votes& votes = view.votes;
   return std::to_string(votes.present) + " of " + counted(votes.expected, "vote") + ", " +
          std::to_string(votes.required) +
-         " needed: " + (quorate ? with_quorum(margin) : without_quorum(votes, margin));
+         " needed: " + (quorate ? with_quorum(view) : without_quorum(view));
 }
 
 std::string_view name_of(Weight weight) {

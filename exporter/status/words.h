@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/timeline.h"
+#include "status/status.h"
 
 namespace corosync_exporter {
 
@@ -30,7 +31,7 @@ namespace corosync_exporter {
 [[nodiscard]] std::string listed(const std::vector<std::string>& texts, std::size_t total);
 
 // What the votes mean under the verdict: "2 of 3 votes, 2 needed: losing one more loses quorum".
-[[nodiscard]] std::string votes_in_words(const Votes& votes, bool quorate);
+[[nodiscard]] std::string votes_in_words(const VotesView& view, bool quorate);
 
 // How much a change matters, from good news to bad.
 enum class Weight { good, info, warning, critical };

@@ -131,23 +131,20 @@ TEST_P(GoldenStatusTest, ThePageIsTheSameToTheByte) {
   expect_golden(content(GetParam().story), ".html");
 }
 
-INSTANTIATE_TEST_SUITE_P(Statuses, GoldenStatusTest,
-                         ::testing::Values(GoldenStatus{"never_connected", never_connected()},
-                                           GoldenStatus{"quorate", quorate()},
-                                           GoldenStatus{"links_and_totem", links_and_totem()},
-                                           GoldenStatus{"not_quorate", not_quorate()},
-                                           GoldenStatus{"sync_in_progress", sync_in_progress()},
-                                           GoldenStatus{"no_provider", no_provider()},
-                                           GoldenStatus{"udpu", udpu()},
-                                           GoldenStatus{"qdevice", qdevice()},
-                                           GoldenStatus{"waiting_for_all", waiting_for_all()},
-                                           GoldenStatus{"waiting_again", waiting_again()},
-                                           GoldenStatus{"stale", stale()},
-                                           GoldenStatus{"disconnected", disconnected()},
-                                           GoldenStatus{"failed_reading", failed_reading()},
-                                           GoldenStatus{"many_nodes", many_nodes()},
-                                           GoldenStatus{"hostile_page", hostile_page()}),
-                         [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Statuses, GoldenStatusTest,
+    ::testing::Values(
+        GoldenStatus{"never_connected", never_connected()}, GoldenStatus{"quorate", quorate()},
+        GoldenStatus{"links_and_totem", links_and_totem()},
+        GoldenStatus{"not_quorate", not_quorate()},
+        GoldenStatus{"sync_in_progress", sync_in_progress()},
+        GoldenStatus{"no_provider", no_provider()}, GoldenStatus{"udpu", udpu()},
+        GoldenStatus{"qdevice", qdevice()}, GoldenStatus{"waiting_for_all", waiting_for_all()},
+        GoldenStatus{"tie_breaker", tie_breaker()}, GoldenStatus{"waiting_again", waiting_again()},
+        GoldenStatus{"stale", stale()}, GoldenStatus{"disconnected", disconnected()},
+        GoldenStatus{"failed_reading", failed_reading()}, GoldenStatus{"many_nodes", many_nodes()},
+        GoldenStatus{"hostile_page", hostile_page()}),
+    [](const auto& row) { return row.param.name; });
 
 // ---- What golden files could hide --------------------------------------------------------------
 

@@ -122,6 +122,29 @@ TEST(StatusTest, WarnsWhereNoVoteIsToSpare) {
   EXPECT_EQ(kinds(story), (Kinds{"no_vote_to_spare", "node_missing"}));
 }
 
+TEST(StatusTest, WarnsOfNoVoteToSpareOnlyWhereNothingElseKeepsQuorum) {
+  const auto warns = [](Votes votes) {
+    Story story = Story{}.connect();
+    form(story, ring(1, 8), true, ids({1, 2, 3, 4}));
+    return kinds(story.read(VotesRead{std::move(votes)})) == Kinds{"no_vote_to_spare"};
+  };
+  Votes of_four{.expected = 4, .highest_expected = 4, .present = 3, .required = 3};
+  EXPECT_TRUE(warns(of_four));
+  of_four.auto_tie_breaker = true;
+  EXPECT_FALSE(warns(of_four)) << "half of them may do";
+  of_four.present = 2;
+  EXPECT_TRUE(warns(of_four));
+
+  Votes with_device{
+      .expected = 3, .highest_expected = 3, .present = 2, .required = 2, .qdevice = 1};
+  Qdevice device{.registered = true, .alive = true, .casting_vote = true};
+  with_device.nodes = {{id(1), {.votes = 1, .qdevice = device}}};
+  EXPECT_TRUE(warns(with_device));
+  device.master_wins = true;
+  with_device.nodes = {{id(1), {.votes = 1, .qdevice = device}}};
+  EXPECT_FALSE(warns(with_device)) << "where it votes there is quorum";
+}
+
 TEST(StatusTest, WarnsOfASyncThatIsNotOver) {
   EXPECT_EQ(kinds(sync_in_progress()), (Kinds{"sync_in_progress", "node_missing"}));
 }

@@ -200,6 +200,20 @@ inline Story qdevice() {
   return read(story, with_device).wait(1s);
 }
 
+// The half of four nodes that has the tie breaker.
+inline Story tie_breaker() {
+  Story story = Story{}.connect();
+  form(story, ring(1, 8), true, ids({1, 2, 3, 4}));
+  form(story.wait(1min), ring(1, 12), true, ids({1, 2}), {}, ids({3, 4}));
+  Votes half{
+      .expected = 4, .highest_expected = 4, .present = 2, .required = 3, .auto_tie_breaker = true};
+  half.nodes = {{id(1), {.votes = 1, .qdevice = Qdevice{}}},
+                {id(2), {.votes = 1, .qdevice = Qdevice{}}}};
+  auto nodes = three_nodes();
+  nodes[id(4)] = {.name = "node4", .configured = true, .votes = 1};
+  return story.read(VotesRead{half}).read(configuration(nodes)).read(LocalNodeRead{id(1)}).wait(1s);
+}
+
 // Two nodes that were never both present since they started: votes enough, and no quorum.
 inline Story waiting_for_all() {
   Story story = Story{}.connect();

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -59,10 +60,18 @@ struct VotesRow {
 };
 void PrintTo(const VotesRow& row, std::ostream* out) { *out << row.name; }
 
+// Of two nodes, one of which has a quorum device that votes.
+std::map<NodeId, NodeVotes> with_device(bool master_wins) {
+  const Qdevice device{
+      .registered = true, .alive = true, .casting_vote = true, .master_wins = master_wins};
+  return {{id(1), {.votes = 1, .qdevice = device}}, {id(2), {.votes = 1, .qdevice = Qdevice{}}}};
+}
+
 class VotesInWordsTest : public ::testing::TestWithParam<VotesRow> {};
 
 TEST_P(VotesInWordsTest, SayWhatTheMarginMeans) {
-  EXPECT_EQ(votes_in_words(GetParam().votes, GetParam().quorate), GetParam().words);
+  EXPECT_EQ(votes_in_words(view_of(GetParam().votes, std::nullopt), GetParam().quorate),
+            GetParam().words);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -85,6 +94,34 @@ INSTANTIATE_TEST_SUITE_P(
                  {.expected = 3, .present = 1, .required = 2},
                  true,
                  "1 of 3 votes, 2 needed: too few, and yet quorate"},
+        VotesRow{"TheTieBreakerMayDecide",
+                 {.expected = 4, .present = 3, .required = 3, .auto_tie_breaker = true},
+                 true,
+                 "3 of 4 votes, 3 needed: losing one more leaves it to the tie breaker"},
+        VotesRow{"TheTieBreakerMayDecideLater",
+                 {.expected = 8, .present = 6, .required = 5, .auto_tie_breaker = true},
+                 true,
+                 "6 of 8 votes, 5 needed: 1 more may go, losing 2 leaves it to the tie breaker"},
+        VotesRow{"TheTieBreakerDecided",
+                 {.expected = 4, .present = 2, .required = 3, .auto_tie_breaker = true},
+                 true,
+                 "2 of 4 votes, 3 needed: too few, but the tie breaker keeps quorum"},
+        VotesRow{"TheTieBreakerIsElsewhere",
+                 {.expected = 4, .present = 2, .required = 3, .auto_tie_breaker = true},
+                 false,
+                 "2 of 4 votes, 3 needed: 1 more brings quorum back"},
+        VotesRow{"TheDeviceMayDecide",
+                 {.expected = 3, .present = 2, .required = 2, .nodes = with_device(true)},
+                 true,
+                 "2 of 3 votes, 2 needed: losing one more leaves it to the quorum device"},
+        VotesRow{"TheDeviceDecided",
+                 {.expected = 5, .present = 2, .required = 3, .nodes = with_device(true)},
+                 true,
+                 "2 of 5 votes, 3 needed: too few, but the quorum device keeps quorum"},
+        VotesRow{"TheDeviceOnlyVotes",
+                 {.expected = 3, .present = 2, .required = 2, .nodes = with_device(false)},
+                 true,
+                 "2 of 3 votes, 2 needed: losing one more loses quorum"},
         VotesRow{"OneIsLacking",
                  {.expected = 3, .present = 1, .required = 2},
                  false,
