@@ -12,7 +12,7 @@ sys.path.insert(0, str(HERE.parent / 'cluster'))
 
 import browser  # noqa: E402
 import case  # noqa: E402
-from waiting import wait_until  # noqa: E402
+from waiting import every, wait_until  # noqa: E402
 
 SCREENSHOTS = HERE.parents[1] / 'build' / 'screenshots'
 
@@ -123,6 +123,52 @@ class StatusPageTest(PageCase):
                    != before, 12, 'the page takes over a newer state')
         self.assertEqual(self.browser.evaluate('getSelection().toString()'), 'node1')
         self.assertTrue(self.browser.evaluate('window.marked.isConnected'))
+        self.assert_no_fault()
+
+    def asked(self):
+        """How often the script asked for the status, and for the page."""
+        return self.browser.evaluate('''(() => {
+            const asked = performance.getEntriesByType("resource").map(({name}) => name);
+            return [asked.filter((name) => name.endsWith("/api/v1/status")).length,
+                    asked.filter((name) => name.endsWith("/")).length];
+        })()''')
+
+    def test_it_asks_for_the_page_only_where_there_is_news(self):
+        exporter = self.start_connected_exporter(
+            1, '--no-collector.links', '--no-collector.totem', '--corosync.poll-interval=1s')
+        self.open(exporter)
+        self.wait_for_page(lambda: self.asked()[1] > 0, 'is compared once')
+        before, generation = self.asked(), self.status(exporter)['generation']
+        wait_until(lambda: self.asked()[0] >= before[0] + 4, 15, 'it goes on asking')
+        self.assertGreater(self.status(exporter)['generation'], generation)
+        self.assertLessEqual(self.asked()[1], before[1] + 1, 'but where both answers differed')
+        self.lab.kill(3)
+        self.wait_for_page(lambda: 'node3 left' in self.browser.text('.timeline'), 'tells the news',
+                           case.NOTICE_SECONDS + FOLLOW_SECONDS)
+        self.assertGreater(self.asked()[1], before[1])
+        self.assert_no_fault()
+
+    def set_hidden(self, hidden):
+        self.browser.evaluate(f'''(() => {{
+            const value = {json.dumps(hidden)};
+            Object.defineProperty(document, "hidden", {{value, configurable: true}});
+            document.dispatchEvent(new Event("visibilitychange"));
+        }})()''')
+
+    def test_it_asks_nothing_while_nobody_looks(self):
+        exporter = self.start_connected_exporter(1)
+        self.open(exporter)
+        self.wait_for_page(lambda: self.asked()[0] > 0, 'asks')
+        self.set_hidden(True)
+        asked = self.asked()[0]
+        self.lab.cut(1)
+        wait_until(lambda: self.status(exporter)['verdict'] == 'not_quorate', case.NOTICE_SECONDS,
+                   'the exporter says not_quorate')
+        for _ in every(0.5, 2 * FOLLOW_SECONDS):
+            self.assertEqual(self.verdict(), 'QUORATE')
+            self.assertLessEqual(self.asked()[0], asked + 1, 'but for one that was under way')
+        self.set_hidden(False)
+        self.wait_for_page(lambda: self.verdict() == 'NOT QUORATE', 'is renewed for who comes back')
         self.assert_no_fault()
 
     def test_it_can_be_read_without_javascript(self):
