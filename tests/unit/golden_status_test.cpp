@@ -59,6 +59,47 @@ Story many_nodes() {
   return story.read(configuration(nodes)).read(LocalNodeRead{id(1)}).wait(1s);
 }
 
+// Each kind of change that the other stories have not: with names and without, of one and of many.
+Story everything_happened() {
+  Story story = qdevice();
+  const auto reads_device = [&](bool votes, std::uint32_t expected) {
+    Votes read{.expected = expected,
+               .highest_expected = expected,
+               .present = votes ? 3U : 2U,
+               .required = 3,
+               .qdevice = 1};
+    for (const NodeId node : ids({1, 2})) {
+      read.nodes[node] = {
+          .votes = 1,
+          .qdevice = Qdevice{.registered = true, .alive = votes, .casting_vote = votes}};
+    }
+    story.wait(1s).read(VotesRead{read});
+  };
+  reads_device(true, 4);
+  reads_device(false, 4);
+  reads_device(true, 5);
+
+  const auto reads_links = [&](bool first, bool second) {
+    const auto link = [](bool connected) {
+      return LinkStatus{.enabled = true, .connected = connected, .mtu_bytes = 1397};
+    };
+    story.wait(1s).read(ReachabilityRead{
+        {{id(2), {.reachable = first || second, .links = {{0, link(first)}, {1, link(second)}}}}}});
+  };
+  reads_links(true, true);
+  reads_links(true, false);
+  reads_links(false, false);
+  reads_links(true, true);
+
+  story.wait(1s).then(ReadingFailed{
+      .source = Source::cfg, .failure = failure("corosync_cfg_local_get", "CS_ERR_TRY_AGAIN")});
+  story.wait(1s).read(LocalNodeRead{id(1)});
+  Totem troubled = totem();
+  troubled.network_fault = true;
+  troubled.last_pause = SchedulingPause{.at = story.now().system, .lasted = 1345678us};
+  return story.read(TotemRead{troubled}).wait(1s);
+}
+
 Story hostile_page() {
   Story story = Story{}.connect();
   story.node_list({.ring = ring(1, 8), .members = ids({1, 2, 3})}).verdict(true, ring(1, 8));
@@ -142,8 +183,9 @@ INSTANTIATE_TEST_SUITE_P(
         GoldenStatus{"qdevice", qdevice()}, GoldenStatus{"waiting_for_all", waiting_for_all()},
         GoldenStatus{"tie_breaker", tie_breaker()}, GoldenStatus{"waiting_again", waiting_again()},
         GoldenStatus{"stale", stale()}, GoldenStatus{"disconnected", disconnected()},
-        GoldenStatus{"failed_reading", failed_reading()}, GoldenStatus{"many_nodes", many_nodes()},
-        GoldenStatus{"hostile_page", hostile_page()}),
+        GoldenStatus{"failed_reading", failed_reading()},
+        GoldenStatus{"everything_happened", everything_happened()},
+        GoldenStatus{"many_nodes", many_nodes()}, GoldenStatus{"hostile_page", hostile_page()}),
     [](const auto& row) { return row.param.name; });
 
 // ---- What golden files could hide --------------------------------------------------------------
