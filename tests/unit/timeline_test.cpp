@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -219,18 +220,47 @@ TEST(TimelineTest, KeepsFewNamesAndNoLongOnes) {
   EXPECT_EQ(told.names, std::vector(Timeline::most_names, std::string(95, 'x') + "…"));
 }
 
-TEST(TimelineTest, OfAnyCourseEntriesAreInOrderAndBounded) {
-  for (std::uint32_t seed = 1; seed <= 300; ++seed) {
+// One beginning for each time that corosync is not up, whatever ends or follows it.
+TEST(TimelineTest, OfAnyCourseItKnowsSinceWhenCorosyncIsNotUp) {
+  for (std::uint32_t seed = 1; seed <= 100; ++seed) {
     SCOPED_TRACE(seed);
     RandomEvents random{seed};
     Story story;
-    for (int i = 0; i < 100; ++i) {
+    std::optional<SystemTime> since = beginning.system;
+    const auto look = [&] {
+      const auto begun = story.timeline().unknown_since();
+      ASSERT_EQ(begun.has_value(), !is_up(story.state(), story.now().steady));
+      if (begun && since) {
+        ASSERT_EQ(begun, since);
+      }
+      since = begun;
+    };
+    for (int i = 0; i < 200; ++i) {
+      story.wait(random.pause());
+      ASSERT_NO_FATAL_FAILURE(look());
+      story.then(random.event());
+      ASSERT_NO_FATAL_FAILURE(look());
+    }
+  }
+}
+
+TEST(TimelineTest, OfAnyCourseEntriesAreInOrderAndBounded) {
+  std::size_t overflowed = 0;
+  for (std::uint32_t seed = 1; seed <= 4; ++seed) {
+    SCOPED_TRACE(seed);
+    RandomEvents random{seed};
+    Story story;
+    for (int i = 0; i < 2000; ++i) {
       story.wait(random.pause()).then(random.event());
     }
-    std::uint64_t last_number = 0;
+    const auto& entries = story.timeline().entries();
+    ASSERT_FALSE(entries.empty());
+    EXPECT_LE(entries.size(), Timeline::most_entries);
+    std::uint64_t number = entries.front().number;
+    overflowed += number > 1 ? 1 : 0;
     SystemTime last_at = beginning.system;
-    for (const TimelineEntry& entry : story.timeline().entries()) {
-      EXPECT_EQ(entry.number, ++last_number);
+    for (const TimelineEntry& entry : entries) {
+      EXPECT_EQ(entry.number, number++);
       ASSERT_FALSE(entry.told.empty());
       std::vector<ChangeKind> kinds;
       for (const Told& told : entry.told) {
@@ -241,6 +271,7 @@ TEST(TimelineTest, OfAnyCourseEntriesAreInOrderAndBounded) {
       }
     }
   }
+  EXPECT_EQ(overflowed, 4) << "each of them makes more entries than are kept";
 }
 
 }  // namespace
