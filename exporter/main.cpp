@@ -52,8 +52,7 @@ void complain(const std::exception& error) {
   std::cerr << "corosync-exporter: " << error.what() << '\n';
 }
 
-// The collector's thread waits for corosync, perhaps for ever: then nothing is left but to leave
-// it.
+// The collector's thread may wait for corosync, perhaps for ever: then it is left behind.
 void end(Watcher& watcher, int status) {
   if (!watcher.stop(patience)) {
     _exit(status);

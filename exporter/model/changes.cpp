@@ -130,6 +130,10 @@ void add_readings(std::vector<Change>& changes, const ClusterState& before,
 
 }  // namespace
 
+bool is_membership(ChangeKind kind) {
+  return kind == ChangeKind::nodes_left || kind == ChangeKind::nodes_joined;
+}
+
 std::vector<Change> changes_between(const ClusterState& before, SteadyTime then,
                                     const ClusterState& after, SteadyTime now) {
   std::vector<Change> changes;

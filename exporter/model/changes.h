@@ -30,6 +30,9 @@ enum class ChangeKind {
   expected_votes     // `votes`: from, to
 };
 
+// Of who left or joined.
+[[nodiscard]] bool is_membership(ChangeKind kind);
+
 struct Change {
   ChangeKind kind{};
   std::vector<NodeId> nodes{};

@@ -50,9 +50,6 @@ Told told(const Change& change, const ClusterState& after, SystemTime now) {
   return fresh;
 }
 
-bool is_membership(ChangeKind kind) {
-  return kind == ChangeKind::nodes_left || kind == ChangeKind::nodes_joined;
-}
 bool is_verdict(ChangeKind kind) {
   return kind == ChangeKind::quorum_lost || kind == ChangeKind::quorum_regained;
 }

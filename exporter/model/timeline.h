@@ -61,8 +61,7 @@ class Timeline {
   // Of the verdict that holds while corosync is up. Empty before the first.
   [[nodiscard]] std::optional<Since> verdict_since() const { return verdict_since_; }
   // Of corosync being silent or not connected, while it is: of the first of both, where the one led
-  // to the other. Empty while it is neither, or silent for so short a time that nobody has noted
-  // it.
+  // to the other. Empty while it is neither, and while nobody has noted the silence yet.
   [[nodiscard]] std::optional<SystemTime> unknown_since() const { return unknown_since_; }
 
  private:
@@ -80,8 +79,8 @@ class Timeline {
   std::optional<SystemTime> unknown_since_;
 };
 
-// What the loop thread publishes: one value, so that no reader sees the one half newer than the
-// other.
+// What the loop thread publishes: one value, so that no reader sees one half newer than the
+// other half.
 struct Snapshot {
   ClusterState state{};
   std::shared_ptr<const Timeline> timeline{};  // never null; shared by the states without a change

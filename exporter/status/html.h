@@ -42,8 +42,8 @@ class Html {
   std::string markup_;
 };
 
-// `shell` with each {{hole}} filled by what `fill` has for its name. What goes in is not searched
-// for holes.
+// `shell` with each {{hole}} filled by what `fill` has for its name. What goes in is not
+// searched for holes itself.
 template <class Fill>
 std::string fill_holes(std::string_view shell, Fill fill) {
   std::string page;

@@ -19,8 +19,7 @@ struct PageFrame {
 
 [[nodiscard]] std::string status_page(const Status& status, const PageFrame& frame);
 
-// Lets in the page's own style and script, its icon and its questions to the exporter; else
-// nothing.
+// Lets in the page's own style, script and icon and its questions to the exporter; nothing else.
 [[nodiscard]] std::string content_security_policy(const std::string& nonce);
 
 }  // namespace corosync_exporter

@@ -199,10 +199,6 @@ Weight weight_of(ChangeKind kind) {
   return Weight::info;
 }
 
-bool is_membership(ChangeKind kind) {
-  return kind == ChangeKind::nodes_left || kind == ChangeKind::nodes_joined;
-}
-
 // Who reads it wants to hear of quorum first, whichever way it went.
 int rank(const Told& told) {
   constexpr int above_all = 100;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times, durations, votes and changes in words: English, the same on the page and in the JSON.
-// Pure.
+// Times, durations, votes and changes in words: English, on the page as in the JSON. Pure.
 #pragma once
 
 #include <optional>
