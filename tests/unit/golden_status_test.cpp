@@ -3,8 +3,10 @@
 // environment they are written anew instead, for git to show what changed.
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -201,6 +203,35 @@ TEST(StatusPageTest, NamesOpenNoElementAndCloseNone) {
 }
 
 TEST(StatusPageTest, NoHoleIsLeft) { EXPECT_EQ(page(quorate()).find("{{"), std::string::npos); }
+
+// Debian's civetweb gives its threads no more.
+TEST(StatusPageTest, AStackOf100KiBIsEnough) {
+  struct Work {
+    Story story = many_nodes();
+    std::string page;
+    std::string json;
+  } work;
+  for (std::size_t i = 0; i < Timeline::most_entries; ++i) {
+    work.story.verdict(i % 2 != 0, ring(1, 12));
+  }
+  ASSERT_EQ(work.story.timeline().entries().size(), Timeline::most_entries);
+
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  ASSERT_EQ(pthread_attr_setstacksize(&attributes, 102400), 0);
+  pthread_t thread{};
+  const auto write = [](void* raw) -> void* {
+    auto& at_work = *static_cast<Work*>(raw);
+    at_work.page = page(at_work.story);
+    at_work.json = json(at_work.story);
+    return nullptr;
+  };
+  ASSERT_EQ(pthread_create(&thread, &attributes, write, &work), 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+  EXPECT_NE(work.page.find("</html>"), std::string::npos);
+  EXPECT_TRUE(work.json.ends_with("}\n"));
+}
 
 TEST(StatusPageTest, StyleAndScriptBearTheNonceOfThePolicy) {
   const std::string text = page(quorate());
