@@ -14,7 +14,7 @@
 #include <map>
 #include <memory>
 
-#include "corosync/handle.h"
+#include "descriptor.h"
 
 namespace corosync_exporter {
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <corosync/corotypes.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <utility>
@@ -55,28 +54,6 @@ class Connection {
  private:
   Handle<finalize> handle_;
   int descriptor_ = -1;
-};
-
-class Descriptor {
- public:
-  explicit Descriptor(int raw) noexcept : raw_{raw} {}
-  Descriptor(Descriptor&& other) noexcept : raw_{std::exchange(other.raw_, -1)} {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(raw_, other.raw_);
-    return *this;
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (raw_ >= 0) {
-      close(raw_);
-    }
-  }
-
-  [[nodiscard]] int get() const noexcept { return raw_; }
-
- private:
-  int raw_ = -1;
 };
 
 }  // namespace corosync_exporter

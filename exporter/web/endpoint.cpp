@@ -3,7 +3,6 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +13,8 @@
 #include <system_error>
 #include <utility>
 
+#include "descriptor.h"
+
 namespace corosync_exporter {
 namespace {
 
@@ -22,25 +23,6 @@ namespace {
 }
 
 std::string system_error(int number) { return std::system_category().message(number); }
-
-class Descriptor {
- public:
-  explicit Descriptor(int raw) : raw_(raw) {}
-  ~Descriptor() {
-    if (raw_ >= 0) {
-      ::close(raw_);
-    }
-  }
-  Descriptor(Descriptor&& other) noexcept : raw_(std::exchange(other.raw_, -1)) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  Descriptor& operator=(Descriptor&&) = delete;
-
-  [[nodiscard]] int get() const { return raw_; }
-
- private:
-  int raw_;
-};
 
 Descriptor open_socket(int family) {
   return Descriptor{::socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP)};

@@ -8,7 +8,7 @@
 #include <chrono>
 #include <thread>
 
-#include "corosync/handle.h"
+#include "descriptor.h"
 
 namespace corosync_exporter {
 namespace {

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "descriptor.h"
+
 namespace corosync_exporter {
 namespace {
 

@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "corosync/watcher.h"
 #include "corosync_test.h"
+#include "descriptor.h"
 #include "log.h"
 #include "print_model.h"
 #include "run_loop.h"
