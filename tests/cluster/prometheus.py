@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Prometheus, as Debian has it, inside a node, and what it then knows."""
+"""Debian's Prometheus inside a node of a lab, for as long as a test lasts."""
 
 import json
 import subprocess
@@ -11,29 +11,58 @@ import namespaces
 PORT = 9090
 
 
+class Prometheus:
+    """Scrapes what the configuration says, from the node's network. To be stopped."""
+
+    def __init__(self, lab, node, work, conf):
+        self._holder = lab.holder(node)
+        file = work / 'prometheus.yml'
+        file.write_text(conf)
+        with open(work / 'prometheus.log', 'wb') as log:
+            self._process = subprocess.Popen(
+                lab.command(node, 'prometheus', f'--config.file={file}', '--log.level=warn',
+                            f'--storage.tsdb.path={work / "prometheus"}',
+                            f'--web.listen-address=127.0.0.1:{PORT}'),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def stop(self):
+        self._process.kill()
+        self._process.wait()
+
+    def now(self, expression):
+        """The series of an instant query, [(labels, value)]; None while it does not answer."""
+        try:
+            series = self._ask('query', query=expression)
+        except ConnectionRefusedError:
+            return None
+        return [(one['metric'], float(one['value'][1])) for one in series]
+
+    def over(self, expression, start, end, step=1):
+        """The series of a range query, [(labels, [(time, value)])]."""
+        series = self._ask('query_range', query=expression, start=start, end=end, step=step)
+        return [(one['metric'], [(time, float(value)) for time, value in one['values']])
+                for one in series]
+
+    def _ask(self, what, **parameters):
+        answer = namespaces.request(
+            self._holder, PORT, f'/api/v1/{what}?{urllib.parse.urlencode(parameters)}', timeout=30)
+        if answer.status in (503, 404):  # it is starting
+            raise ConnectionRefusedError(answer.body)
+        said = json.loads(answer.body)
+        if said['status'] != 'success':
+            raise AssertionError(f'{said["error"]}: {parameters["query"]}')
+        return said['data']['result']
+
+
 class PrometheusCase(case.ClusterCase):
     """Tests with a Prometheus in node 1."""
 
     def start_prometheus(self, conf):
         """It lasts until the test's end."""
-        file = self.work / 'prometheus.yml'
-        file.write_text(conf)
-        with open(self.work / 'prometheus.log', 'wb') as log:
-            process = subprocess.Popen(
-                self.lab.command(1, 'prometheus', f'--config.file={file}', '--log.level=warn',
-                                 f'--storage.tsdb.path={self.work / "prometheus"}',
-                                 f'--web.listen-address=127.0.0.1:{PORT}'),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
+        self._prometheus = Prometheus(self.lab, 1, self.work, conf)
+        self.addCleanup(self._prometheus.stop)
 
     def query(self, expression):
         """The values of an instant query; None while Prometheus does not answer."""
-        try:
-            answer = namespaces.request(self.lab.holder(1), PORT,
-                                        '/api/v1/query?query=' + urllib.parse.quote(expression))
-        except ConnectionRefusedError:
-            return None
-        if answer.status != 200:
-            return None
-        return [float(sample['value'][1]) for sample in json.loads(answer.body)['data']['result']]
+        series = self._prometheus.now(expression)
+        return series if series is None else [value for _, value in series]
