@@ -50,6 +50,7 @@ function answers(builder: dashboard.DashboardBuilder): void {
       description: 'Normal: Yes. NO: no node that answers is quorate, so the cluster runs no services. On some nodes only: the others are cut off, and lose theirs. Unknown: every exporter or its corosync is silent.',
     }, { width: 6, height: 5 }, p.now(ask.verdict(), '{{cluster}}'))
       .mappings(verdictMapping)
+      .thresholds(thresholds(colours.silent))
       .noValue('Unknown: no exporter'))
     .withPanel(p.tiles({
       title: 'Who is missing?',
@@ -86,6 +87,7 @@ function answers(builder: dashboard.DashboardBuilder): void {
       description: 'Normal: every node is quorate. One that is not has been cut off from the others. Corosync silent: its exporter runs, its corosync does not answer. Exporter down: Prometheus gets no answer, so the node may be down too. Waits for all: after a full stop wait_for_all withholds quorum until every node was seen once.',
     }, { width: 24, height: 4 }, p.now(ask.nodeState(), '{{instance}}'))
       .mappings(mapping(words.nodeState))
+      .thresholds(thresholds(colours.silent))
       .noValue('Unknown: no exporter'));
 }
 
@@ -124,7 +126,7 @@ function quorum(builder: dashboard.DashboardBuilder): void {
     }, { width: 8, height: 4 },
     p.now(mostOf('corosync_quorum_lost_seconds_total', '$__range'), 'time'),
     p.now(mostOf('corosync_quorum_losses_total', '$__range'), 'losses'))
-      .thresholds(thresholds(colours.good, [0.001, colours.warning]))
+      .thresholds(thresholds(colours.silent, [0, colours.good], [0.001, colours.warning]))
       .overrideByName('time', [{ id: 'unit', value: 's' }, { id: 'decimals', value: 1 }])
       .overrideByName('losses', [{ id: 'decimals', value: 0 }])
       .noValue('Unknown'))
@@ -133,7 +135,7 @@ function quorum(builder: dashboard.DashboardBuilder): void {
       description: 'How many different rings the nodes that answer are in. Normal: 1. More: they do not see each other, and at most one part should have quorum.',
     }, { width: 4, height: 4 }, p.now(
       ask.by('count', `count_values by (cluster) ("leader", ${each('corosync_ring_leader_node_id')})`), '{{cluster}}'))
-      .thresholds(thresholds(colours.good, [2, colours.bad]))
+      .thresholds(thresholds(colours.silent, [1, colours.good], [2, colours.bad]))
       .noValue('Unknown'))
     .withPanel(p.tiles({
       title: 'Options of votequorum',

@@ -3,7 +3,7 @@
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import { CLUSTER_UID, FLEET_UID, cluster, frame, job } from './frame';
 import * as p from './panels';
-import { Questions } from './promql';
+import { Questions, Trouble } from './promql';
 import { colours, mapping, thresholds, verdictMapping, words } from './words';
 
 // So many new rings within an hour are more than a node that is restarted makes.
@@ -18,13 +18,13 @@ const missing = orNone(ask.by('count', ask.missing()));
 const silent = orNone(ask.by('count', ask.silentTargets()));
 const changes = ask.max(ask.increase('corosync_membership_changes_total', '1h'));
 const trouble = [
-  `(${ask.verdict()} <= 0) * 0 + 3`,
-  `(${ask.verdict()} < 1) * 0 + 2`,
-  `${ask.atRisk()} * 0 + 2`,
-  `(${missing} > 0) * 0 + 1`,
-  `(${silent} > 0) * 0 + 1`,
-  `(${changes} >= ${FLAPPING}) * 0 + 1`,
-  `${ask.knownClusters()} * 0`,
+  `(${ask.verdict()} <= 0) + ${Trouble.NoQuorum}`, // or Unknown, as nobody answers is one below
+  `(${ask.verdict()} < 1) * 0 + ${Trouble.AtRisk}`,
+  `${ask.atRisk()} * 0 + ${Trouble.AtRisk}`,
+  `(${missing} > 0) * 0 + ${Trouble.Look}`,
+  `(${silent} > 0) * 0 + ${Trouble.Look}`,
+  `(${changes} >= ${FLAPPING}) * 0 + ${Trouble.Look}`,
+  `${ask.knownClusters()} * 0 + ${Trouble.Fine}`,
 ].join(' or ');
 
 const TO_CLUSTER = {
@@ -80,7 +80,7 @@ function counts(builder: dashboard.DashboardBuilder): void {
 function clusters(builder: dashboard.DashboardBuilder): void {
   builder.withPanel(p.list({
     title: 'Clusters, the worst first',
-    description: 'No quorum: no node is quorate, or none answers. At risk: no vote to spare, or some nodes are not quorate. Look: a node is missing or silent, or the membership flaps. Click a cluster to see it. Normal: all fine.',
+    description: 'No quorum: no node is quorate. Unknown: none answers. At risk: no vote to spare, or some nodes are not quorate. Look: a node is missing or silent, or the membership flaps. Click a cluster to see it. Normal: all fine.',
   }, { width: 24, height: 12 }, [
     { field: 'cluster', name: 'Cluster', link: TO_CLUSTER },
     { field: 'job', name: 'Job', width: 140 },

@@ -172,3 +172,12 @@ export const Verdict = {
   Quorate: 1,
   NoProvider: 2,
 } as const;
+
+// The higher, the worse.
+export const Trouble = {
+  Fine: 0,
+  Look: 1,
+  AtRisk: 2,
+  Unknown: 3,
+  NoQuorum: 4,
+} as const;

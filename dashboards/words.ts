@@ -3,7 +3,7 @@
 // colour-blind can tell apart, and never stand alone: a word or a number says the same.
 import type { Builder } from '@grafana/grafana-foundation-sdk/cog';
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
-import { NodeState, Verdict } from './promql';
+import { NodeState, Trouble, Verdict } from './promql';
 
 export const colours = {
   good: '#0072B2',
@@ -55,10 +55,11 @@ export const words = {
   ],
   on: [[1, 'On', colours.notice]],
   trouble: [
-    [3, 'No quorum', colours.bad],
-    [2, 'At risk', colours.warning],
-    [1, 'Look', colours.notice],
-    [0, 'Fine', colours.good],
+    [Trouble.NoQuorum, 'No quorum', colours.bad],
+    [Trouble.Unknown, 'Unknown', colours.silent],
+    [Trouble.AtRisk, 'At risk', colours.warning],
+    [Trouble.Look, 'Look', colours.notice],
+    [Trouble.Fine, 'Fine', colours.good],
   ],
   silence: [
     [NodeState.CorosyncSilent, 'Corosync silent', colours.silent],

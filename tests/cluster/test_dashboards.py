@@ -34,6 +34,11 @@ UNANSWERED = {
     ('Corosync / Cluster', 'Its votes', 'A'): 'the lab has no quorum device',
 }
 
+# What is shown where it is known.
+SOMETIMES = {
+    ('Corosync / All clusters', 'Silent nodes', 'A'): {'cluster'},
+}
+
 SCRAPED_SECONDS = 5  # from what corosync says to what Prometheus has of it
 
 
@@ -43,6 +48,7 @@ class Question:
     panel: str
     ref: str
     expression: str
+    shown: frozenset = frozenset()  # labels that the panel shows of each series
 
     def asked(self, range_seconds, cluster='.*'):
         """The expression as Grafana sends it, with its variables' values."""
@@ -52,19 +58,34 @@ class Question:
 
 
 def questions():
+    """All that the dashboards ask, with their marks and variables."""
     for path in sorted(DASHBOARDS.glob('*.json')):
         dashboard = json.loads(path.read_text())
         if 'panels' not in dashboard:
             continue
         title = dashboard['title']
         for panel in dashboard['panels']:
-            for target in panel.get('targets', []):
-                yield Question(title, panel['title'], target['refId'], target['expr'])
+            for number, target in enumerate(panel.get('targets', [])):
+                yield Question(title, panel['title'], target['refId'], target['expr'],
+                               _shown(panel, target, number))
         for mark in dashboard['annotations']['list']:
-            yield Question(title, 'annotation', mark['name'], mark['expr'])
+            yield Question(title, 'mark', mark['name'], mark['expr'], _named_in(mark['textFormat']))
         for variable in dashboard['templating']['list']:
             if match := re.fullmatch(r'query_result\((.*)\)', variable['query']):
-                yield Question(title, 'variable', variable['name'], match[1])
+                yield Question(title, 'variable', variable['name'], match[1],
+                               frozenset({variable['name']}))
+
+
+def _shown(panel, target, number):
+    if panel['type'] != 'table':
+        return _named_in(target['legendFormat'])
+    # The first question of a table has all of its rows, and the labels that are shown.
+    columns = {override['matcher']['options'] for override in panel['fieldConfig']['overrides']}
+    return frozenset(column for column in columns if not column.startswith('Value') and number == 0)
+
+
+def _named_in(text):
+    return frozenset(re.findall(r'{{(\w+)}}', text))
 
 
 class DashboardsTest(case.ClusterCase):
@@ -98,6 +119,10 @@ class DashboardsTest(case.ClusterCase):
         self.exporters[3].stop()
         wait_until(lambda: self._silent_nodes() == {3}, case.NOTICE_SECONDS, 'node 3 is silent')
         self._expect(missing=set(), verdict=1, spare=1, state='Look')
+
+        for node in (1, 2):
+            self.exporters[node].stop()
+        self._expect(missing=set(), verdict=-1, spare=None, state='Unknown')
 
         self._assert_every_question_was_answered()
 
@@ -133,7 +158,7 @@ class DashboardsTest(case.ClusterCase):
 
     def _expect(self, missing, verdict, spare, state):
         """The first panels come to say so, of both clusters and of each when it is chosen."""
-        words = {'No quorum': 3, 'At risk': 2, 'Look': 1, 'Fine': 0}
+        words = {'No quorum': 4, 'Unknown': 3, 'At risk': 2, 'Look': 1, 'Fine': 0}
 
         def says():
             for job, cluster in CLUSTERS:
@@ -141,19 +166,26 @@ class DashboardsTest(case.ClusterCase):
                     return {(labels['cluster'], labels.get('node')): value
                             for labels, value in self._now(panel, 'A', cluster=cluster)}
                 self.assertEqual(values('Have we quorum?'), {(cluster, None): verdict})
-                self.assertEqual(values('Votes to spare'), {(cluster, None): spare})
+                self.assertEqual(values('Votes to spare'),
+                                 {} if spare is None else {(cluster, None): spare})
                 self.assertEqual(values('Who is missing?'), {(cluster, node): 0 for node in missing})
             for ref, value in (('A', words[state]), ('B', verdict), ('C', spare), ('D', len(missing))):
-                self.assertEqual(self._fleet(ref), {known: value for known in CLUSTERS}, ref)
+                self.assertEqual(self._fleet(ref), {} if value is None else
+                                 {cluster: value for cluster in CLUSTERS}, ref)
             return True
 
         wait_until(says, 2 * case.NOTICE_SECONDS + SCRAPED_SECONDS, f'the dashboards say: {state}')
 
     def _assert_every_question_was_answered(self):
         end = time.time()
-        unanswered = {
-            key for key, question in self.questions.items()
-            if not self.prometheus.over(question.asked(end - self.start), self.start, end)}
+        unanswered = set()
+        for key, question in self.questions.items():
+            answer = self.prometheus.over(question.asked(end - self.start), self.start, end)
+            if not answer:
+                unanswered.add(key)
+            for labels, _ in answer:
+                self.assertLessEqual(question.shown - SOMETIMES.get(key, set()),
+                                     labels.keys(), key)
         self.assertEqual(unanswered, set(UNANSWERED))
 
 
