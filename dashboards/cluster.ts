@@ -60,8 +60,8 @@ function answers(builder: dashboard.DashboardBuilder): void {
       .noValue('Nobody'))
     .withPanel(p.tiles({
       title: 'Votes to spare',
-      description: 'How many votes may go before quorum does: present minus required, on the side that has the most. Normal: at least 1. 0: the next loss ends it. Below 0: so many are missing.',
-    }, { width: 4, height: 5 }, p.now(largest('corosync_votequorum_margin_votes'), '{{cluster}}'))
+      description: 'How many votes may go before quorum does: present minus required, as the nodes with quorum count, where there are any. Normal: at least 1. 0: the next loss ends it. Below 0: so many are missing.',
+    }, { width: 4, height: 5 }, p.now(ask.spare(), '{{cluster}}'))
       .thresholds(thresholds(colours.bad, [0, colours.warning], [1, colours.good]))
       .noValue('Unknown'))
     .withPanel(p.tiles({

@@ -11,7 +11,6 @@ const FLAPPING = 5;
 
 const ask = new Questions(['job'], ['job', 'cluster']);
 
-const largest = (family: string): string => ask.max(ask.series(family));
 const orNone = (vector: string): string => `(${vector} or ${ask.knownClusters()} * 0)`;
 
 const missing = orNone(ask.by('count', ask.missing()));
@@ -94,7 +93,7 @@ function clusters(builder: dashboard.DashboardBuilder): void {
   ],
   trouble,
   ask.verdict(),
-  largest('corosync_votequorum_margin_votes'),
+  ask.spare(),
   missing,
   silent,
   changes,

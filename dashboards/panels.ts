@@ -130,9 +130,11 @@ export function steps(text: Text, place: Place, ...queries: DataqueryBuilder[]):
     .decimals(0);
 }
 
-// What happens now and then.
+// What happens now and then. Rates are taken over some more than an interval; with intervals not too
+// short, what happened once is one bar, or two.
 export function bars(text: Text, place: Place, ...queries: DataqueryBuilder[]): timeseries.PanelBuilder {
   return lines(text, place, ...queries)
+    .interval('1m')
     .drawStyle(common.GraphDrawStyle.Bars)
     .fillOpacity(70)
     .lineWidth(1);

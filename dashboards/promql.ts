@@ -82,7 +82,8 @@ export class Questions {
       `(${up} == 0) * 0 + ${NodeState.CorosyncSilent}`,
       `(${this.series('up')} == 0) * 0 + ${NodeState.ExporterDown}`,
     ].join(' or on (job, instance) ');
-    return `(${state}) and on (job, instance) ${this.knownTargets()}`;
+    // The parts have unlike labels, and a node is to be one series whatever happens to it.
+    return `max by (job, instance) (${state}) and on (job, instance) ${this.knownTargets()}`;
   }
 
   // The part of a cluster's nodes that are quorate, of those that say it.
@@ -97,8 +98,17 @@ export class Questions {
   // a partition each side takes the other for lost.
   members(): string {
     const all = this.series('corosync_node_member');
-    const quorate = `(${all} and on (job, instance) (${this.series('corosync_quorate')} == 1))`;
-    return `(${this.by('min', this.of(quorate), 'node')} or ${this.by('min', this.of(all), 'node')})`;
+    return `(${this.by('min', this.of(this.ofQuorate(all)), 'node')} or ${this.by('min', this.of(all), 'node')})`;
+  }
+
+  // Votes that may go, for the nodes with quorum; where there are none, for the best off.
+  spare(): string {
+    const all = this.series('corosync_votequorum_margin_votes');
+    return `(${this.by('min', this.of(this.ofQuorate(all)))} or ${this.by('max', this.of(all))})`;
+  }
+
+  ofQuorate(vector: string): string {
+    return `(${vector} and on (job, instance) ${this.series('corosync_quorate')} == 1)`;
   }
 
   missing(): string {
