@@ -48,7 +48,7 @@ function answers(builder: dashboard.DashboardBuilder): void {
     .withPanel(p.tiles({
       title: 'Have we quorum?',
       description: 'Normal: Yes. NO: no node that answers is quorate, so the cluster runs no services. On some nodes only: the others are cut off, and lose theirs. Unknown: every exporter or its corosync is silent.',
-    }, { width: 6, height: 5 }, p.now(ask.verdict(), '{{cluster}}'))
+    }, { width: 5, height: 5 }, p.now(ask.verdict(), '{{cluster}}'))
       .mappings(verdictMapping)
       .thresholds(thresholds(colours.silent))
       .noValue('Unknown: no exporter'))
@@ -76,15 +76,16 @@ function answers(builder: dashboard.DashboardBuilder): void {
     .withPanel(p.tiles({
       title: 'Last change',
       description: 'When a node last saw the membership or the quorum change, since its exporter started. Normal: long ago, or none.',
-    }, { width: 3, height: 5 },
+    }, { width: 4, height: 5 },
     p.now(`${largest('corosync_membership_last_change_timestamp_seconds')} * 1000`, 'members'),
     p.now(`${largest('corosync_quorum_last_change_timestamp_seconds')} * 1000`, 'quorum'))
       .unit('dateTimeFromNow')
+      .orientation(p.belowEachOther)
       .colorMode(p.plainNumbers)
       .noValue('None seen'))
     .withPanel(p.tiles({
       title: 'How each node sees it',
-      description: 'Normal: every node is quorate. One that is not has been cut off from the others. Corosync silent: its exporter runs, its corosync does not answer. Exporter down: Prometheus gets no answer, so the node may be down too. Waits for all: after a full stop wait_for_all withholds quorum until every node was seen once.',
+      description: 'Normal: every node is quorate. One that is not has been cut off from the others. Corosync silent: its exporter runs, its corosync does not answer. Exporter down: Prometheus gets no answer, so the node may be down too. Waits for all: wait_for_all withholds quorum until all nodes are there at once.',
     }, { width: 24, height: 4 }, p.now(ask.nodeState(), '{{instance}}'))
       .mappings(mapping(words.nodeState))
       .thresholds(thresholds(colours.silent))

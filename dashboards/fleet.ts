@@ -79,7 +79,7 @@ function counts(builder: dashboard.DashboardBuilder): void {
 function clusters(builder: dashboard.DashboardBuilder): void {
   builder.withPanel(p.list({
     title: 'Clusters, the worst first',
-    description: 'No quorum: no node is quorate. Unknown: none answers. At risk: no vote to spare, or some nodes are not quorate. Look: a node is missing or silent, or the membership flaps. Click a cluster to see it. Normal: all fine.',
+    description: 'No quorum: no node is quorate. Unknown: none answers. At risk: no vote to spare, or some nodes are not quorate. Look: a node is missing or silent, or the membership flaps. Time without quorum is of the time shown. Click a cluster to see it. Normal: all fine.',
   }, { width: 24, height: 12 }, [
     { field: 'cluster', name: 'Cluster', link: TO_CLUSTER },
     { field: 'job', name: 'Job', width: 140 },
@@ -89,7 +89,7 @@ function clusters(builder: dashboard.DashboardBuilder): void {
     { field: 'Value #D', name: 'Missing', width: 90, steps: thresholds('transparent', [1, colours.warning]) },
     { field: 'Value #E', name: 'Silent', width: 90, steps: thresholds('transparent', [1, colours.silent]) },
     { field: 'Value #F', name: 'Changes, last hour', width: 150, decimals: 0, steps: thresholds('transparent', [FLAPPING, colours.warning]) },
-    { field: 'Value #G', name: 'Without quorum, in the time shown', width: 250, unit: 's', decimals: 1, steps: thresholds('transparent', [0.001, colours.warning]) },
+    { field: 'Value #G', name: 'Time without quorum', unit: 's', decimals: 1, steps: thresholds('transparent', [0.001, colours.warning]) },
   ],
   trouble,
   ask.verdict(),

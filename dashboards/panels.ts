@@ -38,6 +38,7 @@ function lettered(queries: DataqueryBuilder[]): Builder<Dataquery>[] {
 // --- panels ---
 
 export const plainNumbers = common.BigValueColorMode.None;
+export const belowEachOther = common.VizOrientation.Horizontal;
 export const valueOnly = common.BigValueTextMode.Value;
 
 export const shadedThresholds = new common.GraphThresholdsStyleConfigBuilder().mode(common.GraphTresholdsStyleMode.Area);

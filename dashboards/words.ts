@@ -20,7 +20,7 @@ export const words = {
   nodeState: [
     [NodeState.Quorate, 'Quorate', colours.good],
     [NodeState.NoQuorum, 'NO QUORUM', colours.bad],
-    [NodeState.WaitsForAll, 'Waits for all', colours.bad],
+    [NodeState.WaitsForAll, 'NO QUORUM, waits for all', colours.bad],
     [NodeState.CorosyncSilent, 'Corosync silent', colours.silent],
     [NodeState.ExporterDown, 'Exporter down', colours.silent],
     [NodeState.NoProvider, 'No provider', colours.none],
