@@ -205,7 +205,8 @@ function links(builder: dashboard.DashboardBuilder): void {
     }, { width: 12, height: 8 },
     p.over(ask.sum(ask.rate('corosync_link_transmit_errors_total'), 'instance'), '{{instance}} failed'),
     p.over(ask.sum(ask.rate('corosync_link_transmit_retries_total'), 'instance'), '{{instance}} tried again'))
-      .unit('pps'));
+      .unit('pps')
+      .axisSoftMax(1));
 }
 
 function totem(builder: dashboard.DashboardBuilder): void {
@@ -239,7 +240,8 @@ function totem(builder: dashboard.DashboardBuilder): void {
     }, { width: 12, height: 8 },
     p.over(ask.of(ask.rate('corosync_totem_retransmits_total')), '{{instance}} sent again'),
     p.over(ask.of(ask.rate('corosync_totem_messages_dropped_total')), '{{instance}} dropped'))
-      .unit('pps'))
+      .unit('pps')
+      .axisSoftMax(1))
     .withPanel(p.lines({
       title: 'Token interval',
       description: 'Mean time between two arrivals of the token, and the timeout after which it counts as lost. Normal: far below the timeout. An idle ring holds the token back, so some tenths of a second are fine.',
@@ -251,11 +253,13 @@ function totem(builder: dashboard.DashboardBuilder): void {
       title: 'Token hold',
       description: 'Mean time that a node takes to handle the token. Normal: close to 0. A node that stands out slows all others.',
     }, { width: 8, height: 8 }, p.over(each('corosync_totem_token_hold_seconds'), '{{instance}}'))
-      .unit('s'))
+      .unit('s')
+      .axisSoftMax(0.01))
     .withPanel(p.lines({
       title: 'Backlog',
       description: 'Mean number of messages that wait to be sent. Normal: close to 0.',
-    }, { width: 8, height: 8 }, p.over(each('corosync_totem_backlog_messages'), '{{instance}}')));
+    }, { width: 8, height: 8 }, p.over(each('corosync_totem_backlog_messages'), '{{instance}}'))
+      .axisSoftMax(1));
 }
 
 function device(builder: dashboard.DashboardBuilder): void {
@@ -292,7 +296,8 @@ function exporter(builder: dashboard.DashboardBuilder): void {
       title: 'Call to corosync under way',
       description: 'How long it has waited. Normal: 0. Growing: corosync hangs; after 40 s the exporter gives up and connects anew.',
     }, { width: 8, height: 7 }, p.over(each('corosync_exporter_call_in_flight_seconds'), '{{instance}}'))
-      .unit('s'))
+      .unit('s')
+      .axisSoftMax(1))
     .withPanel(p.bars({
       title: 'Connections made, and errors',
       description: 'Normal: none after the start. Errors name the call and what corosync said: CS_ERR_LIBRARY while it does not run, CS_ERR_ACCESS where it does not let the exporter in.',

@@ -18,10 +18,10 @@ const silent = orNone(ask.by('count', ask.silentTargets()));
 const changes = ask.max(ask.increase('corosync_membership_changes_total', '1h'));
 const trouble = [
   `(${ask.verdict()} <= 0) + ${Trouble.NoQuorum}`, // or Unknown, as nobody answers is one below
-  `(${ask.verdict()} < 1) * 0 + ${Trouble.AtRisk}`,
+  `(${ask.quoratePart()} < 1) * 0 + ${Trouble.AtRisk}`,
   `${ask.atRisk()} * 0 + ${Trouble.AtRisk}`,
-  `(${missing} > 0) * 0 + ${Trouble.Look}`,
-  `(${silent} > 0) * 0 + ${Trouble.Look}`,
+  `${ask.by('group', ask.missing())} * 0 + ${Trouble.Look}`,
+  `${ask.by('group', ask.silentTargets())} * 0 + ${Trouble.Look}`,
   `(${changes} >= ${FLAPPING}) * 0 + ${Trouble.Look}`,
   `${ask.knownClusters()} * 0 + ${Trouble.Fine}`,
 ].join(' or ');
@@ -126,7 +126,7 @@ function details(builder: dashboard.DashboardBuilder): void {
     .withPanel(p.timeline({
       title: 'Clusters not quorate on every node',
       description: 'Only while some node that answers is not quorate; a gap is fine, or silence. Normal: empty.',
-    }, { width: 24, height: 8 }, p.over(`${ask.by('avg', ask.of(ask.series('corosync_quorate')))} < 1`, '{{cluster}}'))
+    }, { width: 24, height: 8 }, p.over(`${ask.quoratePart()} < 1`, '{{cluster}}'))
       .mappings(verdictMapping)
       .noValue('Every cluster was quorate throughout'))
     .withPanel(p.bars({

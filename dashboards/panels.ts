@@ -3,7 +3,7 @@
 import type { Builder, Dataquery } from '@grafana/grafana-foundation-sdk/cog';
 import * as common from '@grafana/grafana-foundation-sdk/common';
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
-import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus';
+import { DataqueryBuilder, PromQueryFormat } from '@grafana/grafana-foundation-sdk/prometheus';
 import * as stat from '@grafana/grafana-foundation-sdk/stat';
 import * as statetimeline from '@grafana/grafana-foundation-sdk/statetimeline';
 import * as table from '@grafana/grafana-foundation-sdk/table';
@@ -28,7 +28,7 @@ export function now(expr: string, legend: string): DataqueryBuilder {
 }
 
 function rows(expr: string): DataqueryBuilder {
-  return now(expr, '').format('table' as never);
+  return now(expr, '').format(PromQueryFormat.Table);
 }
 
 function lettered(queries: DataqueryBuilder[]): Builder<Dataquery>[] {
@@ -108,7 +108,7 @@ export function timeline(text: Text, place: Place, ...queries: DataqueryBuilder[
 export function lines(text: Text, place: Place, ...queries: DataqueryBuilder[]): timeseries.PanelBuilder {
   return base(new timeseries.PanelBuilder(), text, place, queries)
     .unit('short')
-    .min(0)
+    .axisSoftMin(0)
     .drawStyle(common.GraphDrawStyle.Line)
     .lineWidth(2)
     .fillOpacity(0)

@@ -41,10 +41,11 @@ export class Questions {
     return named((...matchers) => this.series('corosync_cluster_info', ...matchers));
   }
 
-  // Those that were there lately, also if their exporter is gone.
+  // The same with those that were there lately, by the name they had.
   knownTargets(): string {
-    return named((...matchers) =>
+    const remembered = named((...matchers) =>
       `last_over_time(${this.series('corosync_cluster_info', ...matchers)}[${REMEMBERED}])`);
+    return `(${this.targets()} or on (job, instance) ${remembered})`;
   }
 
   // A vector, which must have `job` and `instance`, with its `cluster`.
@@ -69,15 +70,16 @@ export class Questions {
     return this.by('group', this.knownTargets());
   }
 
-  // --- verdicts, as numbers; panels.ts has the words for them ---
+  // --- verdicts, as numbers; words.ts has the words for them ---
 
   // What a node says of quorum, else why it says nothing.
   nodeState(): string {
     const waiting = this.series('corosync_votequorum_waiting_for_all');
+    const quorate = this.series('corosync_quorate');
     const up = this.series('corosync_up');
     const state = [
-      `(${waiting} == 1) * 0 + ${NodeState.WaitsForAll}`,
-      this.series('corosync_quorate'),
+      `(${waiting} == 1 and on (job, instance) ${quorate} == 0) * 0 + ${NodeState.WaitsForAll}`,
+      quorate,
       `(${up} == 1) * 0 + ${NodeState.NoProvider}`,
       `(${up} == 0) * 0 + ${NodeState.CorosyncSilent}`,
       `(${this.series('up')} == 0) * 0 + ${NodeState.ExporterDown}`,
@@ -86,10 +88,15 @@ export class Questions {
     return `max by (job, instance) (${state}) and on (job, instance) ${this.knownTargets()}`;
   }
 
-  // The part of a cluster's nodes that are quorate, of those that say it.
+  // Of a cluster's nodes that say it, the part that is quorate: from 0 to 1.
+  quoratePart(): string {
+    return this.by('avg', this.of(this.series('corosync_quorate')));
+  }
+
+  // The same, and why nobody says it.
   verdict(): string {
     const up = `(${this.series('corosync_up')} == 1)`;
-    return `(${this.by('avg', this.of(this.series('corosync_quorate')))}` +
+    return `(${this.quoratePart()}` +
       ` or ${this.by('group', this.of(up))} * 0 + ${Verdict.NoProvider}` +
       ` or ${this.knownClusters()} * 0 + ${Verdict.NobodyAnswers})`;
   }
