@@ -54,12 +54,14 @@ ssl_ctx_st* LiveConfig::tls() const { return tls_ ? tls_->get() : nullptr; }
 
 class TlsContext {};
 
-void LiveConfig::reload_tls(const WebConfig& config) {
+void LiveConfig::load_tls(const WebConfig& config) {
   if (config.tls) {
     refuse_tls(*file_, config.tls_line,
                "this build cannot serve HTTPS: its HTTP library is the system's");
   }
 }
+
+void LiveConfig::reload_tls(const WebConfig& /*config*/) {}
 
 ssl_ctx_st* LiveConfig::tls() const { return nullptr; }
 
