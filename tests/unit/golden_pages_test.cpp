@@ -5,15 +5,12 @@
 #include <gtest/gtest.h>
 #include <prometheus/text_serializer.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <ostream>
-#include <sstream>
 #include <string>
 
 #include "exposition/page.h"
 #include "exposition/process.h"
+#include "golden.h"
 #include "page_text.h"
 #include "print_model.h"
 #include "stories.h"
@@ -61,22 +58,10 @@ std::string page(const GoldenCase& row) {
       prometheus::TextSerializer{}.Serialize(process()));
 }
 
-class GoldenPageTest : public ::testing::TestWithParam<GoldenCase> {
- protected:
-  static std::filesystem::path path() {
-    return std::filesystem::path{GOLDEN_DIRECTORY} / (GetParam().name + ".prom");
-  }
-};
+class GoldenPageTest : public ::testing::TestWithParam<GoldenCase> {};
 
 TEST_P(GoldenPageTest, IsTheSameToTheByte) {
-  const std::string actual = page(GetParam());
-  if (std::getenv("UPDATE_GOLDEN") != nullptr) {
-    std::ofstream{path()} << actual;
-    GTEST_SKIP() << "written: " << path();
-  }
-  std::ostringstream expected;
-  expected << std::ifstream{path()}.rdbuf();
-  EXPECT_EQ(actual, expected.str());
+  expect_golden(page(GetParam()), GetParam().name + ".prom");
 }
 
 TEST_P(GoldenPageTest, IsOfTheFormat) {

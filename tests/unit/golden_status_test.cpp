@@ -8,13 +8,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <ostream>
-#include <sstream>
 #include <string>
 
+#include "golden.h"
 #include "print_model.h"
 #include "status/json.h"
 #include "status/page.h"
@@ -152,26 +150,14 @@ std::string content(const Story& story) {
   return main + "\n";
 }
 
-class GoldenStatusTest : public ::testing::TestWithParam<GoldenStatus> {
- protected:
-  static void expect_golden(const std::string& actual, const std::string& extension) {
-    const auto path = std::filesystem::path{GOLDEN_DIRECTORY} / (GetParam().name + extension);
-    if (std::getenv("UPDATE_GOLDEN") != nullptr) {
-      std::ofstream{path} << actual;
-      GTEST_SKIP() << "written: " << path;
-    }
-    std::ostringstream expected;
-    expected << std::ifstream{path}.rdbuf();
-    EXPECT_EQ(actual, expected.str());
-  }
-};
+class GoldenStatusTest : public ::testing::TestWithParam<GoldenStatus> {};
 
 TEST_P(GoldenStatusTest, TheJsonIsTheSameToTheByte) {
-  expect_golden(json(GetParam().story), ".json");
+  expect_golden(json(GetParam().story), GetParam().name + ".json");
 }
 
 TEST_P(GoldenStatusTest, ThePageIsTheSameToTheByte) {
-  expect_golden(content(GetParam().story), ".html");
+  expect_golden(content(GetParam().story), GetParam().name + ".html");
 }
 
 INSTANTIATE_TEST_SUITE_P(
