@@ -152,7 +152,8 @@ void add_membership(Families& families, const ClusterState& state) {
   add_per_node(
       families, state, "corosync_node_member", "Whether the node is a member of the current ring.",
       [&](NodeId id, const Node& /*node*/) -> std::optional<double> {
-        return std::ranges::find(membership.members, id) != membership.members.end() ? 1 : 0;
+        const std::optional<bool> member = is_member(state, id);
+        return member ? std::optional{*member ? 1.0 : 0.0} : std::nullopt;
       });
 }
 

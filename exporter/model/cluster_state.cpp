@@ -257,6 +257,18 @@ bool is_up(const ClusterState& state, SteadyTime now) {
   return is_synced(state) && !is_silent(state, now);
 }
 
+std::optional<bool> is_member(const ClusterState& state, NodeId id) {
+  const auto& members = state.present->membership->members;
+  if (std::ranges::find(members, id) != members.end()) {
+    return true;
+  }
+  const auto node = state.nodes.find(id);
+  const bool listed = node != state.nodes.end() && node->second.configured;
+  const bool has_list = std::ranges::any_of(
+      state.nodes, [](const auto& entry) { return entry.second.configured; });
+  return listed || !has_list ? std::optional{false} : std::nullopt;
+}
+
 bool is_current(const ClusterState& state, Source source, SteadyTime now) {
   const auto found = state.sources.find(source);
   return found != state.sources.end() && found->second.up &&

@@ -345,6 +345,11 @@ struct ClusterState {
 // Whether the last reading of `source` succeeded and still counts.
 [[nodiscard]] bool is_current(const ClusterState& state, Source source, SteadyTime now);
 
+// Whether the node is a member of the current ring. Empty for one that is not and that the node
+// list does not name: it was taken out of the cluster. Without a node list any that was seen is
+// missed. REQUIRES: is_synced(state)
+[[nodiscard]] std::optional<bool> is_member(const ClusterState& state, NodeId id);
+
 // Which parts of a state count at some moment; the rest of it has to be held unknown.
 struct Known {
   bool present = false;  // the callbacks' facts

@@ -67,8 +67,7 @@ std::vector<LinkView> links_of(const ClusterState& state, Known known, NodeId id
 }
 
 void add_present(NodeView& view, const ClusterState& state, Known known, const Node& node) {
-  const auto& members = state.present->membership->members;
-  view.member = std::ranges::find(members, view.id) != members.end();
+  view.member = is_member(state, view.id);
   if (known.votes && state.present->votes) {
     const auto& voters = state.present->votes->nodes;
     if (const auto voter = voters.find(view.id); voter != voters.end()) {
@@ -90,6 +89,9 @@ std::vector<NodeView> nodes_of(const ClusterState& state, Known known, const Tim
   const auto left = times_of(ChangeKind::nodes_left, timeline);
   std::vector<NodeView> views;
   for (const auto& [id, node] : state.nodes) {
+    if (known.present && !is_member(state, id)) {
+      continue;  // taken out of the cluster
+    }
     NodeView view{.id = id,
                   .name = node.name.value_or(number(id)),
                   .local = id == state.local_node,

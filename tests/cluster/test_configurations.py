@@ -78,6 +78,19 @@ class ReloadTest(case.ClusterCase):
         page = self.assert_agrees(exporter, case.POLL_SECONDS + case.AGREE_SECONDS)
         self.assertEqual(page.value('corosync_votequorum_expected_votes'), 2)
 
+    def test_a_node_that_left_and_was_taken_out_is_missed_no_longer(self):
+        exporter = self.start_connected_exporter(1)
+        self.lab.stop(2)
+        page = self.assert_agrees(exporter)
+        self.assertEqual(page.value('corosync_node_member', node_id='2', node='node2'), 0)
+
+        conf = self.lab.conf()
+        node_2 = re.search(r'    node \{[^}]*name: node2\n[^}]*\}\n', conf)[0]
+        self.lab.reload(conf.replace(node_2, ''))
+        page = self.assert_agrees(exporter, case.POLL_SECONDS + case.AGREE_SECONDS)
+        self.assertEqual({dict(key)['node_id'] for key in page.series('corosync_node_member')}, {'1'})
+        self.assertEqual(page.value('corosync_node_leaves_total', node_id='2', node='node2'), 1)
+
 
 if __name__ == '__main__':
     case.main()
