@@ -81,6 +81,7 @@ function answers(builder: dashboard.DashboardBuilder): void {
     p.now(`${largest('corosync_quorum_last_change_timestamp_seconds')} * 1000`, 'quorum'))
       .unit('dateTimeFromNow')
       .orientation(p.belowEachOther)
+      .text(p.readable)
       .colorMode(p.plainNumbers)
       .noValue('None seen'))
     .withPanel(p.tiles({
@@ -106,9 +107,13 @@ function quorum(builder: dashboard.DashboardBuilder): void {
       title: 'Votes',
       description: 'Normal: present is as high as expected. Below required there is no quorum. The most that any node counts.',
     }, { width: 8, height: 8 },
-    p.over(largest('corosync_votequorum_present_votes'), 'present'),
+    // The last is drawn on top of the others.
+    p.over(largest('corosync_votequorum_expected_votes'), 'expected'),
     p.over(largest('corosync_votequorum_required_votes'), 'required'),
-    p.over(largest('corosync_votequorum_expected_votes'), 'expected')))
+    p.over(largest('corosync_votequorum_present_votes'), 'present'))
+      .overrideByName('expected', p.look(colours.none, true))
+      .overrideByName('required', p.look(colours.bad, true))
+      .overrideByName('present', p.look(colours.notice)))
     .withPanel(p.steps({
       title: 'Votes to spare, as each node counts',
       description: 'Present minus required. Normal: at least 1 and the same on all nodes. Different values: the cluster is in parts.',

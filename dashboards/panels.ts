@@ -41,6 +41,9 @@ export const plainNumbers = common.BigValueColorMode.None;
 export const belowEachOther = common.VizOrientation.Horizontal;
 export const valueOnly = common.BigValueTextMode.Value;
 
+// Of a name and a value beside each other; Grafana itself makes them smaller than it need.
+export const readable = new common.VizTextDisplayOptionsBuilder().titleSize(12).valueSize(16);
+
 export const shadedThresholds = new common.GraphThresholdsStyleConfigBuilder().mode(common.GraphTresholdsStyleMode.Area);
 
 function coloured(mode: dashboard.FieldColorModeId): Builder<dashboard.FieldColor> {
@@ -131,11 +134,18 @@ export function steps(text: Text, place: Place, ...queries: DataqueryBuilder[]):
     .decimals(0);
 }
 
+// A line of one colour on all panels; dashed, what is configured rather than what happens.
+export function look(colour: string, dashed = false): dashboard.DynamicConfigValue[] {
+  const colourOf = { id: 'color', value: { mode: dashboard.FieldColorModeId.Fixed, fixedColor: colour } };
+  return dashed ? [colourOf, { id: 'custom.lineStyle', value: { fill: 'dash', dash: [10, 10] } }] : [colourOf];
+}
+
 // What happens now and then. Rates are taken over some more than an interval; with intervals not too
 // short, what happened once is one bar, or two.
 export function bars(text: Text, place: Place, ...queries: DataqueryBuilder[]): timeseries.PanelBuilder {
   return lines(text, place, ...queries)
     .interval('1m')
+    .axisSoftMax(1)
     .drawStyle(common.GraphDrawStyle.Bars)
     .fillOpacity(70)
     .lineWidth(1);
