@@ -9,6 +9,7 @@
 #include <exception>
 #include <iostream>
 #include <memory>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -21,7 +22,10 @@
 #include "model/snapshot_cell.h"
 #include "model/timeline.h"
 #include "options.h"
+#include "service_manager.h"
+#include "status/words.h"
 #include "version.h"
+#include "watchdog.h"
 #include "web/live_config.h"
 #include "web/server.h"
 #include "web/web_config.h"
@@ -35,6 +39,9 @@ constexpr int exit_not_connected = 3;
 
 // SIGTERM is obeyed within a second, whatever corosync does.
 constexpr std::chrono::milliseconds patience{500};
+
+// HTTP handlers take a millisecond: one that takes so long hangs.
+constexpr std::chrono::seconds handler_patience{30};
 
 Timing timing(const Options& options) {
   return {.poll_interval = options.poll_interval, .stale_after = options.stale_after};
@@ -60,7 +67,7 @@ void end(Watcher& watcher, int status) {
 }
 
 // Runs until a signal, and ends in good order even where the loop breaks.
-int run(EventLoop& loop, Watcher& watcher) {
+int run(EventLoop& loop, Watcher& watcher, const ServiceManager& manager) {
   int status = EXIT_SUCCESS;
   try {
     loop.run();
@@ -68,20 +75,32 @@ int run(EventLoop& loop, Watcher& watcher) {
     complain(error);
     status = exit_failure;
   }
+  manager.stopping();
   end(watcher, status);
   return status;
+}
+
+bool answers(const Server& server) {
+  const auto since = server.handling_since();
+  return !since || current_moment().steady - *since < handler_patience;
 }
 
 Build build() { return {.version = std::string{version()}, .revision = std::string{revision()}}; }
 
 int serve(const Options& options, const Logger& log) {
+  const ServiceManager manager{[](const char* name) { return secure_getenv(name); }};
   const LiveConfig web_config{options.web_config_file, log};
   SnapshotCell<Snapshot> newest{
       {.state = {.stale_after = options.stale_after},
        .timeline = std::make_shared<const Timeline>(current_moment().system)}};
   EventLoop loop;
+  std::string told;
   Watcher watcher{
       loop, timing(options), groups(options), CS_TRACK_CHANGES, log, [&](Snapshot fresh) {
+        if (auto brief = in_brief(fresh.state, current_moment().steady); brief != told) {
+          manager.describe(brief);
+          told = std::move(brief);
+        }
         newest.publish(std::move(fresh));
       }};
 
@@ -98,8 +117,10 @@ int serve(const Options& options, const Logger& log) {
                       requests, log};
 
   stop_on_signals(loop);  // not before: to look up a host name may take its time
+  const Watchdog watchdog{loop, manager, [&server] { return answers(server); }};
+  manager.ready();
   watcher.start();
-  return run(loop, watcher);
+  return run(loop, watcher, manager);
 }
 
 int print_once(const Options& options, const Logger& log) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <string_view>
+#include <tuple>
 
 namespace corosync_exporter {
 namespace {
@@ -305,6 +306,23 @@ std::string sentence(const TimelineEntry& entry, std::optional<Duration> loss_so
     text[0] = static_cast<char>(text[0] - 'a' + 'A');
   }
   return text;
+}
+
+std::string in_brief(const ClusterState& state, SteadyTime now) {
+  if (is_up(state, now)) {
+    const auto& [verdict, membership] = std::tie(state.present->verdict, state.present->membership);
+    const std::string quorum = !verdict           ? "without a quorum provider"
+                               : verdict->quorate ? "quorate"
+                                                  : "not quorate";
+    return quorum + ", " + counted(static_cast<std::int64_t>(membership->members.size()), "member");
+  }
+  if (is_silent(state, now)) {
+    return "corosync does not answer";
+  }
+  if (state.disconnected_by) {
+    return "not connected to corosync: " + describe(*state.disconnected_by);
+  }
+  return "connecting to corosync";
 }
 
 std::string describe(const Failure& failure) {

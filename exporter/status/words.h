@@ -45,6 +45,9 @@ enum class Weight { good, info, warning, critical };
 [[nodiscard]] std::string sentence(const TimelineEntry& entry,
                                    std::optional<Duration> loss_so_far = std::nullopt);
 
+// What corosync says, in a word or two: "quorate, 3 members", else why it says nothing.
+[[nodiscard]] std::string in_brief(const ClusterState& state, SteadyTime now);
+
 // "quorum_dispatch: CS_ERR_LIBRARY (Connection refused)"
 [[nodiscard]] std::string describe(const Failure& failure);
 

@@ -14,6 +14,7 @@
 #include <exception>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -244,6 +245,40 @@ class Seldom {
   std::chrono::steady_clock::time_point next_;
 };
 
+// When each handler began that is running.
+class Running {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  // For as long as it runs.
+  class Turn {
+   public:
+    explicit Turn(Running& running) : running_{running} {
+      const std::lock_guard lock{running_.mutex_};
+      began_ = running_.began_.insert(std::chrono::steady_clock::now());
+    }
+    ~Turn() {
+      const std::lock_guard lock{running_.mutex_};
+      running_.began_.erase(began_);
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    Running& running_;
+    std::multiset<Time>::iterator began_;
+  };
+
+  [[nodiscard]] std::optional<Time> since() const {
+    const std::lock_guard lock{mutex_};
+    return began_.empty() ? std::nullopt : std::optional{*began_.begin()};
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::multiset<Time> began_;
+};
+
 // civetweb's accepting thread has no other place for it: its accept() gets no context.
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
 thread_local Gate* gate_of_this_thread = nullptr;
@@ -296,6 +331,8 @@ class Server::Core {
 
   [[nodiscard]] std::vector<std::uint16_t> ports() const { return ports_of(context_.get()); }
 
+  [[nodiscard]] std::optional<Running::Time> handling_since() const { return running_.since(); }
+
  private:
   ContextPtr start(const std::string& ports) {
     mg_callbacks callbacks{};
@@ -323,7 +360,7 @@ class Server::Core {
   }
 
   // As the exporter-toolkit does: who asks too often gets no headers of the configuration's.
-  [[nodiscard]] Response answer(const mg_connection* connection) const {
+  [[nodiscard]] Response answer(const mg_connection* connection) {
     const auto rules = config_.rules();
     const char* authorization = mg_get_header(connection, "Authorization");
     const Admission admission = rules->access->admit(authorization == nullptr ? "" : authorization,
@@ -344,7 +381,7 @@ class Server::Core {
     return response;
   }
 
-  [[nodiscard]] Response serve(const mg_connection* connection) const {
+  [[nodiscard]] Response serve(const mg_connection* connection) {
     const mg_request_info& request = *mg_get_request_info(connection);
     const std::string_view method = request.request_method;
     const auto route = std::ranges::find(routes_, request.local_uri_raw, &Route::path);
@@ -357,6 +394,7 @@ class Server::Core {
       return response;
     }
     try {
+      const Running::Turn turn{running_};
       return route->handler();
     } catch (const std::exception& error) {
       logger_.error("cannot answer", {{"path", route->path}, {"error", error.what()}});
@@ -462,6 +500,7 @@ class Server::Core {
   Seldom refusals_;
   Seldom exhaustions_;
   Gate gate_;
+  Running running_;
 
   ContextPtr context_;  // last, so that its threads end first
 };
@@ -482,6 +521,10 @@ Server::Server(std::span<const ListenAddress> addresses, std::vector<Route> rout
 Server::~Server() = default;
 
 std::vector<std::uint16_t> Server::ports() const { return core_->ports(); }
+
+std::optional<std::chrono::steady_clock::time_point> Server::handling_since() const {
+  return core_->handling_since();
+}
 
 }  // namespace corosync_exporter
 

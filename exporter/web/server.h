@@ -7,11 +7,13 @@
 // method with 405, another path with 404. Every connection is closed after its answer.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -71,6 +73,9 @@ class Server {
 
   // The ports in use, in the order of the addresses.
   [[nodiscard]] std::vector<std::uint16_t> ports() const;
+
+  // Since when the handler has been running that has been for longest; none: none is. Any thread.
+  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> handling_since() const;
 
  private:
   class Core;

@@ -22,6 +22,7 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdlib>
+#include <future>
 #include <iostream>
 #include <memory>
 #include <ostream>
@@ -212,6 +213,37 @@ TEST_F(ServerTest, AHandlersExceptionIsA500ThatDoesNotTellIt) {
   EXPECT_EQ(reply.status, "500 Internal Server Error");
   EXPECT_EQ(reply.body, "500 Internal Server Error\n");
   EXPECT_EQ(get("/metrics").status, "200 OK");
+}
+
+TEST_F(ServerTest, KnowsSinceWhenAHandlerHasBeenRunning) {
+  std::promise<void> hang;
+  const Server server{std::vector<ListenAddress>{{"127.0.0.1", 0}},
+                      {{.path = "/slow",
+                        .handler =
+                            [over = hang.get_future().share()] {
+                              over.wait();
+                              return Response{};
+                            }},
+                       {.path = "/", .handler = [] { return Response{}; }}},
+                      config_,
+                      counter_,
+                      log_};
+  EXPECT_EQ(server.handling_since(), std::nullopt);
+  const auto before = Clock::now();
+  const Client slow{server.ports().at(0)};
+  slow.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+  while (!server.handling_since() && Clock::now() < before + patience) {
+    std::this_thread::yield();
+  }
+  const auto since = server.handling_since();
+  EXPECT_GE(since, before);
+  const Client quick{server.ports().at(0)};
+  quick.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(parse_reply(quick.receive()).status, "200 OK");
+  EXPECT_EQ(server.handling_since(), since) << "the other one came later";
+  hang.set_value();
+  EXPECT_EQ(parse_reply(slow.receive()).status, "200 OK");
+  EXPECT_EQ(server.handling_since(), std::nullopt);
 }
 
 TEST_F(ServerTest, ABodyLargerThanTheSocketsBuffersArrivesWhole) {

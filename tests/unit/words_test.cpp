@@ -150,6 +150,25 @@ INSTANTIATE_TEST_SUITE_P(
                  "2 of 3 votes, 2 needed: losing one more loses quorum"}),
     [](const auto& row) { return row.param.name; });
 
+TEST(WordsTest, InBriefIsTheVerdictOrWhatKeepsItUnknown) {
+  const auto brief = [](const Story& story) { return in_brief(story.state(), story.now().steady); };
+  const auto members = [](bool has_provider) {
+    return Story{}.connect(has_provider).node_list({.ring = ring(1, 8), .members = ids({1, 2, 3})});
+  };
+  EXPECT_EQ(brief(members(true).verdict(true, ring(1, 8))), "quorate, 3 members");
+  EXPECT_EQ(brief(members(true)
+                      .verdict(true, ring(1, 8))
+                      .node_list({.ring = ring(1, 12), .members = ids({1})})
+                      .verdict(false, ring(1, 12))),
+            "not quorate, 1 member");
+  EXPECT_EQ(brief(members(false)), "without a quorum provider, 3 members");
+  EXPECT_EQ(brief(Story{}), "connecting to corosync");
+  EXPECT_EQ(brief(members(true)), "connecting to corosync");
+  EXPECT_EQ(brief(members(true).disconnect()),
+            "not connected to corosync: quorum_dispatch: CS_ERR_LIBRARY");
+  EXPECT_EQ(brief(members(true).verdict(true, ring(1, 8)).wait(16s)), "corosync does not answer");
+}
+
 TimelineEntry entry(std::vector<Told> told) { return {.number = 1, .told = std::move(told)}; }
 
 Told left() {
