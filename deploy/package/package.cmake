@@ -2,8 +2,9 @@
 #
 #   cmake --preset release && cmake --build --preset release && cpack --preset deb    (or rpm)
 #
-# The same commit gives the same bytes, wherever and whenever: times are those of the commit, or what
-# SOURCE_DATE_EPOCH says, and compilers name no directory of this machine.
+# The same commit gives the same bytes of the .deb, wherever and whenever it is made, under the same
+# umask: times are those of the commit, or what SOURCE_DATE_EPOCH says, and compilers name no directory
+# of this machine.
 
 set(package prometheus-corosync-exporter)
 set(generated ${CMAKE_CURRENT_BINARY_DIR}/package)
@@ -36,7 +37,7 @@ endif()
 
 configure_file(${CMAKE_CURRENT_LIST_DIR}/corosync-exporter.8.in ${generated}/corosync-exporter.8.in @ONLY)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/changelog.in ${generated}/changelog @ONLY)
-configure_file(${CMAKE_CURRENT_LIST_DIR}/strip.cmake.in ${generated}/strip.cmake @ONLY)
+configure_file(${CMAKE_CURRENT_LIST_DIR}/prepare.cmake.in ${generated}/prepare.cmake @ONLY)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/config.cmake.in ${generated}/config.cmake @ONLY)
 
 add_custom_command(
@@ -96,9 +97,7 @@ The service runs as a user of its own, which is let into corosync as it is
 installed: what corosync grants is all or nothing.")
 set(CPACK_INSTALL_PREFIX /usr)
 set(CPACK_SET_DESTDIR ON) # for what goes into /etc
-set(CPACK_PRE_BUILD_SCRIPTS ${generated}/strip.cmake)
-set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
-  OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+set(CPACK_PRE_BUILD_SCRIPTS ${generated}/prepare.cmake)
 set(CPACK_PROJECT_CONFIG_FILE ${generated}/config.cmake)
 
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
@@ -111,5 +110,20 @@ set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA postinst prerm postrm conffiles)
 list(TRANSFORM CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
+
+# To be built where it is to run: what it needs are that system's libraries.
+set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
+set(CPACK_RPM_PACKAGE_LICENSE "Apache-2.0 AND MIT AND Zlib AND BSD-3-Clause AND BSL-1.0")
+set(CPACK_RPM_PACKAGE_GROUP Unspecified)
+set(CPACK_RPM_PACKAGE_RELOCATABLE OFF)
+set(CPACK_RPM_PACKAGE_REQUIRES systemd)
+set(CPACK_RPM_PACKAGE_RECOMMENDS corosync)
+set(CPACK_RPM_USER_FILELIST "%config(noreplace) /etc/default/${package}")
+set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
+  /etc /etc/default /etc/corosync /usr/lib /usr/lib/systemd /usr/lib/systemd/system /usr/lib/sysusers.d
+  /usr/share/doc /usr/share/man /usr/share/man/man8)
+set(CPACK_RPM_POST_INSTALL_SCRIPT_FILE ${CMAKE_CURRENT_LIST_DIR}/rpm-post)
+set(CPACK_RPM_PRE_UNINSTALL_SCRIPT_FILE ${CMAKE_CURRENT_LIST_DIR}/rpm-preun)
+set(CPACK_RPM_POST_UNINSTALL_SCRIPT_FILE ${CMAKE_CURRENT_LIST_DIR}/rpm-postun)
 
 include(CPack)
