@@ -76,7 +76,7 @@ install(FILES deploy/status.schema.json DESTINATION ${data})
 install(DIRECTORY deploy/prometheus/ DESTINATION ${data}/prometheus PATTERN README.md EXCLUDE)
 install(FILES dashboards/corosync-cluster.json dashboards/corosync-fleet.json DESTINATION ${data}/dashboards)
 install(FILES ${generated}/corosync-exporter.8.gz DESTINATION share/man/man8)
-install(FILES deploy/package/copyright docs/metrics.md docs/runbook.md
+install(FILES deploy/package/copyright docs/install.md docs/metrics.md docs/runbook.md
   docs/coming-from-ha_cluster_exporter.md DESTINATION ${doc})
 install(FILES deploy/package/web-config.yml DESTINATION ${doc}/examples)
 install(FILES deploy/prometheus/README.md DESTINATION ${doc} RENAME prometheus.md)
