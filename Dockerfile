@@ -24,7 +24,7 @@ FROM ${BASE}
 # Debian 12 changes nothing else of them than what is unsafe.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-       libcfg7 libcmap4 libfmt9 libprometheus-cpp-core1.0 libquorum5 libssl3 libvotequorum8 \
+       libcfg7 libcmap4 libprometheus-cpp-core1.0 libquorum5 libssl3 libvotequorum8 \
        libyaml-0-2 \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*
 COPY --from=build /src/build/release/exporter/corosync-exporter /usr/bin/

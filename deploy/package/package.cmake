@@ -115,9 +115,8 @@ list(TRANSFORM CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA PREPEND ${CMAKE_CURRENT_LIST_D
 set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
 set(CPACK_RPM_PACKAGE_LICENSE "Apache-2.0 AND MIT AND Zlib AND BSD-3-Clause AND BSL-1.0")
 set(CPACK_RPM_PACKAGE_GROUP Unspecified)
-set(CPACK_RPM_PACKAGE_RELOCATABLE OFF)
+set(CPACK_PACKAGE_RELOCATABLE OFF)
 set(CPACK_RPM_PACKAGE_REQUIRES systemd)
-set(CPACK_RPM_PACKAGE_RECOMMENDS corosync)
 set(CPACK_RPM_USER_FILELIST "%config(noreplace) /etc/default/${package}")
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
   /etc /etc/default /etc/corosync /usr/lib /usr/lib/systemd /usr/lib/systemd/system /usr/lib/sysusers.d

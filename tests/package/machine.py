@@ -32,7 +32,9 @@ def why_not():
     if missing:
         return f'{", ".join(missing)} missing: deploy/packages packaging'
     if 'cgroup2' not in pathlib.Path('/proc/mounts').read_text():
-        return 'this kernel offers no cgroup2'
+        return 'no cgroup2 is mounted here'
+    if not (ROOT / 'build' / 'civetweb').exists():
+        return "a package needs civetweb's source: deploy/civetweb"
     return ''
 
 
@@ -47,7 +49,6 @@ def _checked(*command, **keywords):
 def build_package(directory, version=None):
     """The release's .deb, built if it is not; with another version in its name, or its own."""
     if version is None:
-        # What runs here may be told how to find errors; the release is not to hear of it.
         _checked('cmake', '--preset', 'release')
         _checked('cmake', '--build', '--preset', 'release')
     directory.mkdir(parents=True)

@@ -32,19 +32,17 @@ DEFAULTS = f'/etc/default/{PACKAGE}'
 
 
 class PackageTest(unittest.TestCase):
-    suite = 'bookworm'
+    directory = None  # for what is made meanwhile
+    package_file = None
+    root = None  # of the machine
 
     @classmethod
     def setUpClass(cls):
-        directory = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        package = machine.build_package(directory / 'new')
-        root = machine.root_of(cls.suite, machine.dependencies(package))
-        cls.version = machine.field(package, 'Version')
-        former = machine.build_package(directory / 'former', '0.0.1')
-        cls.machine = machine.Machine(root, directory / 'boot.log')
+        cls.machine = machine.Machine(cls.root, cls.directory / 'boot.log')
         cls.addClassCleanup(cls.machine.down)
-        cls.package = cls.machine.give(package)
-        cls.former = cls.machine.give(former)
+        cls.version = machine.field(cls.package_file, 'Version')
+        cls.package = cls.machine.give(cls.package_file)
+        cls.former = cls.machine.give(machine.build_package(cls.directory / 'former', '0.0.1'))
         # Nobody else starts it so often.
         cls.machine.configure('corosync.service', '[Unit]\nStartLimitIntervalSec=0\n')
 
@@ -258,12 +256,20 @@ class PackageTest(unittest.TestCase):
 
 
 def main():
-    if len(sys.argv) > 1 and sys.argv[1] in SUITES:
-        PackageTest.suite = sys.argv.pop(1)
+    suite = sys.argv.pop(1) if sys.argv[1:2] in ([name] for name in SUITES) else SUITES[0]
     if reason := machine.why_not():
         print(f'skipped: {reason}')
         sys.exit(SKIPPED)
-    unittest.main()
+    with tempfile.TemporaryDirectory() as directory:
+        PackageTest.directory = pathlib.Path(directory)
+        PackageTest.package_file = machine.build_package(PackageTest.directory / 'new')
+        try:
+            PackageTest.root = machine.root_of(suite,
+                                               machine.dependencies(PackageTest.package_file))
+        except OSError as error:
+            print(f'skipped: {error}')
+            sys.exit(SKIPPED)
+        unittest.main()
 
 
 if __name__ == '__main__':
