@@ -95,6 +95,12 @@ class Exporter:
     def page(self):
         return self.scrape()[0]
 
+    def kill(self):
+        """Ends it as a crash would."""
+        self._stopped = True
+        self._process.kill()
+        self._process.wait()
+
     def stop(self):
         """Ends it as systemd would, and raises unless it goes in time and in peace."""
         if self._stopped:

@@ -13,6 +13,8 @@ from waiting import wait_until
 
 PROGRAM = pathlib.Path(__file__).resolve().parents[2] / 'deploy' / 'lab'
 
+SLOW_WIRE = pathlib.Path(__file__).parent / 'slow_wire.py'
+
 SETTLE_SECONDS = 20  # until a cluster is whole again, several times what it takes
 
 
@@ -72,6 +74,33 @@ class Lab:
         if not link:
             self._cut.discard(node)
 
+    def lengthen(self, node, link, seconds):
+        """From now on all that goes through the node's port takes so long, there and back.
+
+        Returns what is to be called for it to be as short as before.
+        """
+        port, wire, socket = f'node{node}-link{link}', 'wire', 'socket'
+        self._on_switch(f'link add {wire} type veth peer name {socket}',
+                        f'link set {wire} up', f'link set {socket} up')
+        carrier = subprocess.Popen(
+            self.switch_command('/usr/bin/python3', SLOW_WIRE, seconds / 2, port, wire),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+        def undo():
+            carrier.stdin.close()
+            carrier.wait(timeout=5)
+            carrier.stdout.close()
+            self._on_switch(f'link delete {wire}', f'link set {port} master link{link}')
+
+        if carrier.stdout.readline() != 'ready\n':
+            raise RuntimeError(f'{SLOW_WIRE} does not carry')
+        self._on_switch(f'link set {port} nomaster', f'link set {socket} master link{link}')
+        return undo
+
+    def _on_switch(self, *commands):
+        subprocess.run(self.switch_command('ip', '-batch', '-'), input='\n'.join(commands),
+                       check=True, text=True)
+
     def reload(self, conf):
         """Gives every node another corosync.conf, and has it read."""
         self._reloaded = conf != self.conf()
@@ -127,6 +156,10 @@ class Lab:
         done = subprocess.run(self.command(node, *command),
                               capture_output=True, text=True, timeout=60)
         return done.stdout if done.returncode == 0 else None
+
+    def runs(self, node):
+        """Whether its corosync is there, as far as the lab was not touched from elsewhere."""
+        return node not in self._off
 
     def pid(self, node):
         return int(self._lab('pid', node))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Debian's Prometheus inside a node of a lab, for as long as a test lasts."""
+"""Debian's Prometheus inside a network namespace, for as long as a test lasts."""
 
+import functools
 import json
 import subprocess
 import urllib.parse
@@ -12,18 +13,26 @@ PORT = 9090
 
 
 class Prometheus:
-    """Scrapes what the configuration says, from the node's network. To be stopped."""
+    """Scrapes what the configuration says, which lies in its file's directory. To be stopped.
 
-    def __init__(self, lab, node, work, conf):
-        self._holder = lab.holder(node)
+    The holder is a process in its network; command makes a command line one that runs there.
+    """
+
+    def __init__(self, holder, command, file):
+        self._holder = holder
+        with open(file.with_suffix('.log'), 'wb') as log:
+            self._process = subprocess.Popen(
+                command('prometheus', f'--config.file={file}', '--log.level=warn',
+                        f'--storage.tsdb.path={storage_of(file)}',
+                        f'--web.listen-address=127.0.0.1:{PORT}'),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    @classmethod
+    def inside(cls, lab, node, work, conf):
+        """One in a node of a lab."""
         file = work / 'prometheus.yml'
         file.write_text(conf)
-        with open(work / 'prometheus.log', 'wb') as log:
-            self._process = subprocess.Popen(
-                lab.command(node, 'prometheus', f'--config.file={file}', '--log.level=warn',
-                            f'--storage.tsdb.path={work / "prometheus"}',
-                            f'--web.listen-address=127.0.0.1:{PORT}'),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return cls(lab.holder(node), functools.partial(lab.command, node), file)
 
     def stop(self):
         self._process.kill()
@@ -54,12 +63,17 @@ class Prometheus:
         return said['data']['result']
 
 
+def storage_of(file):
+    """Where the Prometheus with that configuration stores what it scrapes."""
+    return file.with_suffix('.data')
+
+
 class PrometheusCase(case.ClusterCase):
     """Tests with a Prometheus in node 1."""
 
     def start_prometheus(self, conf):
         """It lasts until the test's end."""
-        self._prometheus = Prometheus(self.lab, 1, self.work, conf)
+        self._prometheus = Prometheus.inside(self.lab, 1, self.work, conf)
         self.addCleanup(self._prometheus.stop)
 
     def query(self, expression):

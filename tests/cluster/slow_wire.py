@@ -8,6 +8,7 @@ What tc's netem does, for kernels without it. Says "ready" once it carries, and 
 """
 
 import collections
+import os
 import select
 import socket
 import sys
@@ -29,6 +30,8 @@ def _tap(interface):
 
 
 def main():
+    # Corosync runs at realtime priority, and is not to wait for a wire that waits for the processor.
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     delay = float(sys.argv[1])
     ends = [_tap(interface) for interface in sys.argv[2:]]
     others = dict(zip(ends, reversed(ends)))

@@ -138,7 +138,8 @@ class DashboardsTest(case.ClusterCase):
         self.questions = {(question.dashboard, question.panel, question.ref): question
                           for question in questions()}
         self.start = time.time()
-        self.prometheus = Prometheus(self.lab, 1, self.work, CONF.format(targets=targets))
+        self.prometheus = Prometheus.inside(self.lab, 1, self.work,
+                                            CONF.format(targets=targets))
         self.addCleanup(self.prometheus.stop)
 
     def _now(self, panel, ref, dashboard='Corosync / Cluster', cluster='.*'):

@@ -2,9 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two links between the nodes: cut, flapping, slow, added and taken out; and none to speak of."""
 
-import pathlib
 import re
-import subprocess
 
 import case
 import health
@@ -113,7 +111,7 @@ class LinksTest(health.HealthCase):
     def test_a_long_way_shows_as_latency(self):
         # The mean is of up to 2048 pings, so that it moves slowly: node 1 begins a new one.
         self.lab.stop(1)
-        self._lengthen(2, 1)
+        self.addCleanup(self.lab.lengthen(2, 1, DELAY_SECONDS))
         self.lab.start(1)
         exporter = self.start_exporter(1, health.OFTEN)
         self.wait_for_link(exporter, 1, node_id='2', link='1')
@@ -179,30 +177,6 @@ class LinksTest(health.HealthCase):
 
     def _reading_age(self, page):
         return page.value('corosync_exporter_source_age_seconds', source='cfg')
-
-    def _lengthen(self, node, link):
-        """Until the test's end, all that goes through the node's port takes its time."""
-        port, wire, socket = f'node{node}-link{link}', 'wire', 'socket'
-        for command in (('add', wire, 'type', 'veth', 'peer', 'name', socket),
-                        ('set', wire, 'up'),
-                        ('set', socket, 'master', f'link{link}', 'up')):
-            subprocess.run(self.lab.switch_command('ip', 'link', *command), check=True)
-        self.addCleanup(subprocess.run,
-                        self.lab.switch_command('ip', 'link', 'delete', wire), check=True)
-        self.lab.cut(node, link)
-        self.addCleanup(self.lab.heal, node, link)
-        program = pathlib.Path(__file__).parent / 'slow_wire.py'
-        # Half of it each way.
-        carrier = subprocess.Popen(
-            self.lab.switch_command('/usr/bin/python3', program, DELAY_SECONDS / 2, port, wire),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-        def stop():
-            carrier.stdin.close()
-            carrier.wait(timeout=5)
-            carrier.stdout.close()
-        self.addCleanup(stop)
-        self.assertEqual(carrier.stdout.readline(), 'ready\n')
 
     def _assert_nobody_complains(self, exporter, positions):
         """Neither now nor at the polls to come, in corosync's logs or the exporter's."""

@@ -5,47 +5,29 @@
 It decides for one side of two nodes, and its votes come and go without a word from corosync.
 """
 
-import subprocess
-
 import case
+from qdevice import CONF, SYNC_TIMEOUT_SECONDS, TOOLS, VOTE_SECONDS, Qdevice
 from waiting import wait_until
-
-ARBITER = '10.77.0.100'
-
-# The device asks its server, and votes, this often; and waits so long at most for either.
-TIMEOUT_SECONDS = 3
-SYNC_TIMEOUT_SECONDS = 6
-
-# From one connection to the server to the next, and a vote.
-VOTE_SECONDS = 5 * TIMEOUT_SECONDS
 
 OFTEN = '--corosync.poll-interval=1s'
 
 
 class QdeviceTest(case.ClusterCase):
     NODES = 2
-    CONF = {'device': {
-        'votes': 1, 'timeout': TIMEOUT_SECONDS * 1000, 'sync_timeout': SYNC_TIMEOUT_SECONDS * 1000,
-        'net': {'host': ARBITER, 'tls': 'off', 'algorithm': 'ffsplit'}}}
+    CONF = {'device': CONF}
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls._daemons = {}
-        subprocess.run(cls.lab.switch_command(
-            'ip', 'address', 'add', f'{ARBITER}/24', 'dev', 'link0'), check=True)
-
-    @classmethod
-    def tearDownClass(cls):
-        for name in list(cls._daemons):
-            cls._kill(name)
+        cls.device = Qdevice(cls.lab, cls.work)
+        cls.addClassCleanup(cls.device.stop)
 
     def setUp(self):
         super().setUp()
-        self._start_arbiter()
+        self.device.start_arbiter()
         for node in self.lab.nodes:
-            self._start_device(node)
-        wait_until(lambda: self._casting() == {1, 2}, VOTE_SECONDS, 'the device votes on each node')
+            self.device.start(node)
+        wait_until(lambda: self.device.casting() == {1, 2}, VOTE_SECONDS, 'the device votes on each node')
 
     def test_a_device_that_votes_is_shown_on_each_node(self):
         for node in self.lab.nodes:
@@ -66,7 +48,7 @@ class QdeviceTest(case.ClusterCase):
         exporter = self.start_connected_exporter(1, OFTEN)
         told = self._told(exporter.page())
 
-        self._kill('arbiter')
+        self.device.kill_arbiter()
         page = self._wait_for_vote(exporter, 0)
         self.assertEqual(page.value('corosync_qdevice_registered', node_id='1'), 1)
         self.assertEqual(page.value('corosync_qdevice_alive', node_id='1'), 1)
@@ -74,7 +56,7 @@ class QdeviceTest(case.ClusterCase):
         self.assertEqual(page.value('corosync_votequorum_margin_votes'), 0)
         self.assertEqual(page.value('corosync_quorate'), 1)
 
-        self._start_arbiter()
+        self.device.start_arbiter()
         page = self._wait_for_vote(exporter, 1)
         self.assertEqual(page.value('corosync_votequorum_margin_votes'), 1)
         self.assertEqual(self._told(page), told, 'corosync announced nothing of it')
@@ -82,12 +64,12 @@ class QdeviceTest(case.ClusterCase):
     def test_a_device_that_dies_is_not_voting_and_comes_back(self):
         exporter = self.start_connected_exporter(1, OFTEN)
 
-        self._kill('device 1')
+        self.device.kill(1)
         page = self._wait_for_vote(exporter, 0)
         self.assertEqual(page.value('corosync_qdevice_alive', node_id='1'), 0)
         self.assertEqual(page.value('corosync_qdevice_casting_vote', node_id='2'), 1)
 
-        self._start_device(1)
+        self.device.start(1)
         page = self._wait_for_vote(exporter, 1)
         self.assertEqual(page.value('corosync_qdevice_alive', node_id='1'), 1)
 
@@ -109,7 +91,7 @@ class QdeviceTest(case.ClusterCase):
                               'what a dead node had is no fact')
         self.assertEqual(page.value('corosync_node_votes', node_id='2'), 1)
 
-        self._kill('arbiter')
+        self.device.kill_arbiter()
         self.wait_for(exporter, 'corosync_quorate', 0, VOTE_SECONDS)
         page = self.assert_agrees(exporter, case.POLL_SECONDS)
         self.assertEqual(page.value('corosync_qdevice_casting_vote', node_id='1'), 0)
@@ -125,30 +107,6 @@ class QdeviceTest(case.ClusterCase):
             f"node 1's device is shown as casting {casting}")
         return self.assert_agrees(exporter)
 
-    def _casting(self):
-        return {node for node, said in self.lab.status(1).device if 'V' in said}
-
-    def _start_arbiter(self):
-        self._start('arbiter', self.lab.switch_command(
-            'sh', '-c', 'mkdir -p /run/corosync-qnetd && exec corosync-qnetd -f -4 -s off'))
-
-    def _start_device(self, node):
-        self._start(f'device {node}', self.lab.command(
-            node, 'sh', '-c', 'mkdir -p /run/corosync-qdevice && exec corosync-qdevice -f'))
-
-    def _start(self, name, command):
-        """Unless it runs. A device ends with its node's corosync."""
-        if name in self._daemons and self._daemons[name].poll() is None:
-            return
-        with open(self.work / f'{name.replace(" ", "-")}.log', 'ab') as log:
-            self._daemons[name] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
-                                                   stderr=subprocess.STDOUT)
-
-    @classmethod
-    def _kill(cls, name):
-        cls._daemons[name].kill()
-        cls._daemons[name].wait()
-
 
 if __name__ == '__main__':
-    case.main('corosync-qnetd', 'corosync-qdevice')
+    case.main(*TOOLS)
