@@ -15,6 +15,7 @@ from collections.abc import Callable
 import exporter
 import qdevice
 from waiting import wait_until
+from wire import Wire
 
 NOBODY = 65534  # a user whom corosync does not admit
 
@@ -96,7 +97,7 @@ def _flap_link_1_of_3(cluster):
 
 
 def _lengthen_the_link_of_2(cluster):
-    cluster.cleanup.callback(cluster.lab.lengthen(2, 0, DELAY_SECONDS))
+    cluster.cleanup.callback(Wire(cluster.lab, 2, 0, DELAY_SECONDS / 2).remove)
 
 
 def _freeze_3(cluster):

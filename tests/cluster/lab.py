@@ -13,8 +13,6 @@ from waiting import wait_until
 
 PROGRAM = pathlib.Path(__file__).resolve().parents[2] / 'deploy' / 'lab'
 
-SLOW_WIRE = pathlib.Path(__file__).parent / 'slow_wire.py'
-
 SETTLE_SECONDS = 20  # until a cluster is whole again, several times what it takes
 
 
@@ -74,19 +72,7 @@ class Lab:
         if not link:
             self._cut.discard(node)
 
-    def lengthen(self, node, link, seconds):
-        """From now on all that goes through the node's port takes so long, there and back.
-
-        Returns what is to be called for it to be as short as before.
-        """
-        port, wire, socket = f'node{node}-link{link}', 'wire', 'socket'
-        self._on_switch(f'link add {wire} type veth peer name {socket}',
-                        f'link set {wire} up', f'link set {socket} up')
-        carrier = subprocess.Popen(
-            self.switch_command('/usr/bin/python3', SLOW_WIRE, seconds / 2, port, wire),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-        def undo():
+    def undo():
             carrier.stdin.close()
             carrier.wait(timeout=5)
             carrier.stdout.close()

@@ -1,14 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A long wire: carries every frame from one network interface to another and back, late.
+"""A long wire: carries frames from one network interface to another and back, late, or not at all.
 
-Usage: slow_wire.py SECONDS INTERFACE INTERFACE
+Usage: slow_wire.py SECONDS LOSS INTERFACE INTERFACE
 
-What tc's netem does, for kernels without it. Says "ready" once it carries, and ends with its input.
+LOSS is the share of frames that are lost, from 0 to 1. What tc's netem does, for kernels without it.
+Says "ready" once it carries, and ends with its input.
 """
 
 import collections
 import os
+import random
 import select
 import socket
 import sys
@@ -32,8 +34,8 @@ def _tap(interface):
 def main():
     # Corosync runs at realtime priority, and is not to wait for a wire that waits for the processor.
     os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-    delay = float(sys.argv[1])
-    ends = [_tap(interface) for interface in sys.argv[2:]]
+    delay, loss = map(float, sys.argv[1:3])
+    ends = [_tap(interface) for interface in sys.argv[3:]]
     others = dict(zip(ends, reversed(ends)))
     under_way = collections.deque()  # (when it arrives, where, what), in that order
     print('ready', flush=True)
@@ -44,7 +46,7 @@ def main():
             break
         for end in readable:
             frame, address = end.recvfrom(_FRAME_SIZE)
-            if address[2] != socket.PACKET_OUTGOING:
+            if address[2] != socket.PACKET_OUTGOING and random.random() >= loss:
                 under_way.append((time.monotonic() + delay, others[end], frame))
         while under_way and under_way[0][0] <= time.monotonic():
             _, end, frame = under_way.popleft()
