@@ -116,7 +116,7 @@ class ClusterCase(unittest.TestCase):
         before = _bad(result)
         super().run(result)
         if _bad(result) > before:
-            self._tell_what_was_logged()
+            self.tell_what_was_logged()
         return result
 
     # --- exporters ---
@@ -203,7 +203,7 @@ class ClusterCase(unittest.TestCase):
                 ('corosync_membership_last_change_timestamp_seconds', memberships[-1].time)):
             self.assertAlmostEqual(page.value(family), logged, delta=LOG_SECONDS, msg=family)
 
-    def _tell_what_was_logged(self):
+    def tell_what_was_logged(self):
         for node, position in getattr(self, '_log_ends', {}).items():
             # Lines with an address are of a client's coming and going, and the test itself is
             # such a client all the time.

@@ -100,6 +100,7 @@ class Exporter:
         self._stopped = True
         self._process.kill()
         self._process.wait()
+        self._look_for_complaints()
 
     def stop(self):
         """Ends it as systemd would, and raises unless it goes in time and in peace."""
@@ -115,9 +116,12 @@ class Exporter:
             self._process.wait()
             raise AssertionError('SIGTERM did not end the exporter within 10 s') from None
         seconds = time.monotonic() - start
-        if report := _SANITIZER.search(self.log()):
-            raise AssertionError(f'a sanitizer complains: {report[0]}')
+        self._look_for_complaints()
         if code != 0:
             raise AssertionError(f'after SIGTERM the exporter exited with {code}')
         if seconds > STOP_SECONDS:
             raise AssertionError(f'the exporter took {seconds:.2f} s to stop')
+
+    def _look_for_complaints(self):
+        if report := _SANITIZER.search(self.log()):
+            raise AssertionError(f'a sanitizer complains: {report[0]}')

@@ -54,6 +54,7 @@ class Lab:
     def kill(self, node):
         self._lab('kill', node)
         self._off.add(node)
+        self._frozen.discard(node)
 
     def freeze(self, node):
         self._lab('freeze', node)
@@ -232,10 +233,10 @@ class Lab:
 
     def log_end(self, node):
         """A position, for log(since=...): what comes from now on."""
-        return self._log_file(node).stat().st_size
+        return self.log_file(node).stat().st_size
 
     def log(self, node, since=0):
-        with open(self._log_file(node), 'rb') as file:
+        with open(self.log_file(node), 'rb') as file:
             file.seek(since)
             return [line for text in file.read().decode().splitlines()
                     if (line := LogLine.of(text))]
@@ -244,7 +245,7 @@ class Lab:
     def _conf_file(self):
         return self.directory.with_suffix('.conf')
 
-    def _log_file(self, node):
+    def log_file(self, node):
         return self.directory / f'node{node}' / 'log' / 'corosync.log'
 
     def _lab(self, *arguments):
@@ -256,7 +257,7 @@ class Lab:
 
 
 def corosync_conf(nodes, links=1, *, named=True, names=None, provider=True, totem=None,
-                  quorum=None, device=None):
+                  quorum=None, device=None, debug=(), realtime=True):
     """The lab's own corosync.conf, with the test's variations."""
     conf = subprocess.run([PROGRAM, 'conf', '--nodes', str(nodes), '--links', str(links)],
                           capture_output=True, text=True, check=True).stdout
@@ -266,6 +267,12 @@ def corosync_conf(nodes, links=1, *, named=True, names=None, provider=True, tote
         conf = conf.replace(f' name: node{node}\n', f' name: {name}\n')
     if not provider:
         conf = re.sub(r'^ *provider: .*\n', '', conf, flags=re.MULTILINE)
+    if not realtime:
+        # A priority of 0 would leave it the caller's.
+        conf += 'system {\n' + _conf_lines({'sched_rr': 'no', 'priority': 1}, '    ') + '}\n'
+    for subsystem in debug:
+        conf = conf.replace('logging {\n', 'logging {\n' + _conf_lines(
+            {'logger_subsys': {'subsys': subsystem, 'debug': 'on'}}, '    '))
     for key, value in (totem or {}).items():
         conf = re.sub(rf'^    {key}: .*\n', '', conf, flags=re.MULTILINE)
         conf = conf.replace('totem {\n', f'totem {{\n    {key}: {value}\n')

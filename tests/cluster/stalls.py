@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When this machine did not run who was ready to: what is late then is not the fault of anyone."""
+
+import threading
+import time
+
+_INTERVAL = 0.02
+
+# Shorter ones are every tolerance's own business.
+_SHORTEST = 0.05
+
+
+class Stalls:
+    """Spans (begin, end) in which a thread of this process should have run and did not."""
+
+    def __init__(self):
+        self.spans = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self):
+        due = time.time() + _INTERVAL
+        while not self._stop.wait(_INTERVAL):
+            woke = time.time()
+            if woke - due > _SHORTEST:
+                if self.spans and due - self.spans[-1][1] < 2 * _INTERVAL:
+                    due, _ = self.spans.pop()
+                self.spans.append((due, woke))
+            due = woke + _INTERVAL
+
+
+def stalled(spans, begin, end):
+    """For how many of the seconds from begin to end the machine stood still."""
+    return sum(max(0.0, min(end, stop) - max(begin, start)) for start, stop in spans)

@@ -1,0 +1,247 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A storm of faults over real clusters: every page says what corosync's log says that it was told.
+
+An exporter on each node is scraped all the time, and each page judged; see judge.py. When the
+storm rests, the pages also say what corosync's tools say. A failure tells how to have the same
+storm again.
+"""
+
+import argparse
+import contextlib
+import os
+import random
+import sys
+import time
+
+import case
+from exposition import Page
+from mischief import Faults
+from judge import Judge, Said, Settings
+from scraper import Scraper
+from stalls import Stalls, stalled
+from storm import Storm
+from told import Log
+from waiting import wait_until
+
+SETTINGS = Settings(stale_after=5, poll_interval=1)
+FLAGS = (f'--corosync.stale-after={SETTINGS.stale_after}s',
+         f'--corosync.poll-interval={SETTINGS.poll_interval}s')
+
+SCRAPE_INTERVAL = 0.25
+
+# What a scrape should take. On a busy machine it may take up to case.SCRAPE_SECONDS.
+GOOD_SCRAPE_SECONDS = 0.25
+
+# Until corosync's log is in its file.
+LOG_SECONDS = 1
+
+# A refused exporter tries again after 30 s.
+CONNECT_SECONDS = 40
+
+# How much of the log around a difference is told.
+AROUND_SECONDS = 10
+
+
+class Watch:
+    """An exporter, who scrapes it, and who judges that."""
+
+    def __init__(self, exporter, log, fate, stalls):
+        self.exporter = exporter
+        self.scraper = Scraper(exporter, SCRAPE_INTERVAL)
+        self.judge = Judge(exporter.pid, log, fate, SETTINGS, stalls)
+
+
+class TruthCase(case.ClusterCase):
+    # Whom a client asks during a sync spins until its end. Of five at realtime priority nothing would
+    # be left of two cores, for the tests nor anyone.
+    CONF = {'debug': ('QB',), 'realtime': False}
+
+    def start(self):
+        self.faults = Faults(self.lab)
+        self.logs = {node: Log(self.lab.log_file(node)) for node in self.lab.nodes}
+        self.seconds = []
+        self.stalls = Stalls()
+        self.addCleanup(self.stalls.stop)
+        self.storm = Storm(OPTIONS.seed, self.faults, self)
+        self.watches = {}
+        self.addCleanup(lambda: [watch.scraper.stop() for watch in self.watches.values()])
+        for node in self.lab.nodes:
+            self._watch(node)
+
+    def _watch(self, node):
+        exporter = self.start_exporter(node, *FLAGS)
+        self.watches[node] = Watch(
+            exporter, self.logs[node], self.faults.fates[node], self.stalls.spans)
+
+    # --- what the storm does to exporters ---
+
+    def kill(self, node):
+        self._restart(node, lambda exporter: exporter.kill())
+
+    def stop(self, node):
+        self._restart(node, lambda exporter: exporter.stop())
+
+    def _restart(self, node, end):
+        if node in self.faults.starved:
+            self.feed(node)
+        watch = self.watches[node]
+        watch.scraper.stop()
+        self._judge(node, time.time())
+        end(watch.exporter)
+        self._watch(node)
+
+    def starve(self, node, spare):
+        self.watches[node].scraper.excused = True
+        self.faults.starve(self.watches[node].exporter, spare)
+
+    def feed(self, node):
+        watch = self.watches[node]
+        self.faults.feed(watch.exporter)
+        wait_until(lambda: self._answers(watch.exporter), case.NOTICE_SECONDS, 'it answers again')
+        watch.scraper.excused = False
+
+    def _answers(self, exporter):
+        try:
+            return exporter.get('/-/healthy').status == 200
+        except OSError:
+            return False
+
+    def feed_all(self):
+        for node in sorted(self.faults.starved):
+            self.feed(node)
+
+    # --- the storm ---
+
+    def weather(self):
+        self.start()
+        end = time.monotonic() + OPTIONS.duration
+        try:
+            while time.monotonic() < end:
+                self.storm.burst()
+                if self.storm.wants_calm():
+                    self._calm()
+                self._judge_all()
+            self._calm()
+            self._judge_all()
+        except Exception as error:
+            raise AssertionError(self._story(error)) from error
+        self._report()
+
+    def _calm(self):
+        self.storm.calm()
+        for watch in self.watches.values():
+            wait_until(lambda: watch.exporter.page().value('corosync_up'), CONNECT_SECONDS,
+                       f'the exporter of node {watch.exporter.node} is connected')
+            self.assert_agrees(watch.exporter, case.NOTICE_SECONDS)
+
+    def _judge_all(self):
+        time.sleep(LOG_SECONDS)
+        for node in self.lab.nodes:
+            self._judge(node, time.time() - LOG_SECONDS)
+
+    def _judge(self, node, until):
+        """All pages so far. Those of a frozen node wait, as what it logged may be frozen too."""
+        if node in self.faults.frozen:
+            until = min(until, self.faults.fates[node].freezes[-1][0].begin - LOG_SECONDS)
+        log = self.logs[node]
+        log.read()
+        watch = self.watches[node]
+        for scrape in watch.scraper.take(until):
+            if not scrape.excused:
+                self.seconds.append(scrape.seconds)
+                # Just before or after a stall the machine has much to catch up on.
+                if not stalled(self.stalls.spans, scrape.begin - 1, scrape.end + 1):
+                    self.assertLess(scrape.seconds, case.SCRAPE_SECONDS,
+                                    f'a scrape of node {node} at {_clock(scrape.begin)}')
+            if scrape.text is None:
+                self.assertTrue(scrape.excused,
+                                f'node {node} at {_clock(scrape.begin)}: {scrape.error}')
+                continue
+            said = Said.by(Page(scrape.text), scrape.begin, scrape.end)
+            if wrong := watch.judge.hold(said):
+                raise Untrue(node, said, wrong)
+
+    def _report(self):
+        seconds = sorted(self.seconds)
+        stalls = [end - begin for begin, end in self.stalls.spans]
+        faults = sum(step.is_fault for step in self.storm.steps)
+        print(f'seed {OPTIONS.seed}: {len(self.storm.steps)} steps, {faults} faults, '
+              f'{len(seconds)} pages; a scrape took {1000 * seconds[len(seconds) // 2]:.0f} ms in '
+              f'the median, {1000 * seconds[len(seconds) * 99 // 100]:.0f} ms at p99, '
+              f'{1000 * seconds[-1]:.0f} ms at most, '
+              f'{sum(each > GOOD_SCRAPE_SECONDS for each in seconds)} of them over '
+              f'{1000 * GOOD_SCRAPE_SECONDS:.0f} ms. The machine stood still {len(stalls)} times, '
+              f'for {sum(stalls):.1f} s in all, {max(stalls, default=0):.1f} s at most',
+              file=sys.stderr)
+
+    # --- when it fails ---
+
+    def _story(self, error):
+        lines = [f'with --seed {OPTIONS.seed} --nodes {self.NODES} '
+                 f'--duration {OPTIONS.duration:g}:', str(error), 'The steps were:']
+        lines += [f'  {_clock(step.begin)} to {_clock(step.end)}: {step.text}'
+                  for step in self.storm.steps]
+        if isinstance(error, Untrue):
+            lines.append(f"Node {error.node}'s corosync logged around it:")
+            lines += [f'  {_clock(line.time)} [{line.subsystem}] {line.text}'
+                      for line in self.lab.log(error.node)
+                      if abs(line.time - error.said.end) < AROUND_SECONDS
+                      and line.subsystem in ('QUORUM', 'MAIN', 'TOTEM')]
+            lines.append('Its exporter:')
+            lines.append(self.watches[error.node].exporter.log())
+        return '\n'.join(lines)
+
+    def tell_what_was_logged(self):
+        pass  # the story is long enough
+
+
+class Untrue(AssertionError):
+    def __init__(self, node, said, wrong):
+        super().__init__('\n'.join(
+            [f"node {node}'s page of {_clock(said.begin)} to {_clock(said.end)} is wrong:",
+             *(f'  {each}' for each in wrong)]))
+        self.node = node
+        self.said = said
+
+
+def _clock(moment):
+    return time.strftime('%H:%M:%S', time.localtime(moment)) + f'{moment % 1:.3f}'[1:]
+
+
+class ThreeNodesTest(TruthCase):
+    NODES = 3
+
+    def test_every_page_is_true(self):
+        self.weather()
+
+
+class FiveNodesTest(TruthCase):
+    NODES = 5
+
+    def test_every_page_is_true(self):
+        self.weather()
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--seed', type=int, default=random.randrange(1_000_000))
+    parser.add_argument('--duration', type=float, default=60, metavar='SECONDS')
+    parser.add_argument('--nodes', type=int, choices=(3, 5), help='both, one after the other')
+    chosen, rest = parser.parse_known_args()
+    if chosen.nodes:
+        rest.append({3: 'ThreeNodesTest', 5: 'FiveNodesTest'}[chosen.nodes])
+    sys.argv[1:] = rest
+    return chosen
+
+
+def come_first():
+    """This and the exporters: what is slow then is they, not the busy machine."""
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, -20)
+
+
+if __name__ == '__main__':
+    OPTIONS = options()
+    come_first()
+    case.main()
