@@ -17,7 +17,7 @@ import unittest
 import prometheus
 from alertmanager import Alertmanager, Receivers
 from tower import Tower
-from waiting import every, wait_until
+from waiting import wait_until
 from watched import WatchedCluster
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / 'deploy' / 'prometheus'
@@ -55,6 +55,7 @@ class Watch:
         self._work = work
         self._tower = Tower()
         cleanup.callback(self._tower.stop)
+        self._over = threading.Event()  # nobody waits for an outcome any more
         self._lock = threading.Lock()
         self._targets = {}  # {cluster's name: its targets}
         self._number = 0
@@ -83,7 +84,12 @@ class Watch:
         with concurrent.futures.ThreadPoolExecutor(CLUSTERS) as pool:
             stories = {fault.name: pool.submit(self._outcome, fault, seconds(fault))
                        for fault in faults}
-        return {name: story.result() for name, story in stories.items()}
+            try:
+                return {name: story.result() for name, story in stories.items()}
+            except BaseException:
+                self._over.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def _outcome(self, fault, seconds):
         with self._lock:
@@ -103,15 +109,15 @@ class Watch:
             struck = time.time()
             fault.strike(cluster)
             self._set_targets(fault.name, cluster.targets())
-            for _ in every(1, seconds - (time.time() - struck)):
-                pass
+            self._over.wait(struck + seconds - time.time())
             return self._told_since(struck, fault)
 
     def _wait_until_all_is_well(self, fault, cluster):
         exporters = len(cluster.exporters)
-        of_it = f'{{cluster="{fault.name}"}}'
-        wait_until(lambda: self._prometheus.now(f'sum(corosync_quorate{of_it})') == [({}, exporters)]
-                   and not self._prometheus.now(f'ALERTS{of_it}'), WELL_SECONDS,
+        quorate = f'sum(corosync_quorate{{cluster="{fault.name}"}})'
+        alerts = f'ALERTS{{cluster="{fault.name}"}}'
+        wait_until(lambda: self._prometheus.now(quorate) == [({}, exporters)]
+                   and not self._prometheus.now(alerts), WELL_SECONDS,
                    f'{exporters} nodes are quorate, and no alert is pending: {fault.name}')
 
     def _set_targets(self, name, targets):
@@ -150,9 +156,9 @@ class Watch:
             if receiver != RECEIVERS[labels['severity']]:
                 raise AssertionError(f'{receiver} is told of {labels}')
             told.setdefault((labels['severity'], labels['alertname']), seconds)
+        firing = f'ALERTS{{alertstate="firing", cluster="{fault.name}"}}'
         fired = self._prometheus.over(
-            f'group by (severity, alertname) (ALERTS{{alertstate="firing", cluster="{fault.name}"}})',
-            struck, time.time())
+            f'group by (severity, alertname) ({firing})', struck, time.time())
         for labels, points in fired:
             alert = labels['severity'], labels['alertname']
             if alert not in told:

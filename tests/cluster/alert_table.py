@@ -16,11 +16,10 @@ Measured on real clusters: three nodes unless a row says otherwise, an exporter 
 network namespaces for machines, each of which Prometheus reaches over a network of its own that no cut concerns. The rules
 are as they are shipped, with their own `for` and windows. But Prometheus scrapes and evaluates every 5 s, and
 Alertmanager, with the inhibitions as shipped, waits for one second before it tells, where the example has ten or thirty.
-With the examples' intervals all of it takes up to a minute longer. Times end at the webhook. None of these faults raises an
-alert of severity info.
+With the examples' intervals all of it takes up to a minute longer. Times end at the webhook.
 
-| what happens | critical: wakes somebody | warning: for today | fires, but is inhibited |
-| --- | --- | --- | --- |
+| what happens | critical: wakes somebody | warning: for today | info: told nobody | fires, but is inhibited |
+| --- | --- | --- | --- | --- |
 '''
 
 _FOOT = '''
@@ -40,7 +39,7 @@ def without_times(text):
 def _row(fault, outcome):
     told, quiet = (outcome.told, outcome.quiet) if outcome else ({}, {})
     cells = [[_said(which, told) for which in fault.told if which[0] == severity]
-             for severity in ('critical', 'warning')]
+             for severity in ('critical', 'warning', 'info')]
     cells.append([_said(which, quiet) for which in fault.quiet])
     return f'| {" | ".join([fault.name, *map(", ".join, cells)])} |\n'
 

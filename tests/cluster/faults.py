@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can happen to a cluster, and who is to be told what of it.
 
-Of each fault exactly these alerts are told, at about these times. What is right is what whoever is paged at night would
-want: a page (critical) only where services stop or data is in danger, one cause told once, and what
-was planned not at all.
+Of each fault exactly these alerts are told, at about these times. What is right is what whoever is
+paged at night would want: a page (critical) only where services stop or data is in danger, one
+cause told once, and what was planned not at all.
 """
 
 import dataclasses
@@ -45,6 +45,10 @@ def critical(alert, seconds):
 
 def warning(alert, seconds):
     return {('warning', alert): seconds}
+
+
+def info(alert, seconds):
+    return {('info', alert): seconds}
 
 
 # --- how it is done ------------------------------------------------------------------------------
@@ -106,6 +110,11 @@ def _freeze_3(cluster):
 
 def _kill_3(cluster):
     cluster.lab.kill(3)
+
+
+def _restart_3(cluster):
+    cluster.lab.stop(3)
+    cluster.lab.start(3)
 
 
 def _kill_exporter_3(cluster):
@@ -210,6 +219,8 @@ ALL = [
     Fault('corosync is killed on a node of three', _kill_3,
           warning('CorosyncDown', 125) | warning('CorosyncQuorumAtRisk', 132),
           quiet=warning('CorosyncMemberMissing', 190)),
+    Fault('corosync is restarted on a node of three', _restart_3,
+          info('CorosyncQuorumLostBriefly', 12)),
     Fault('the exporter is killed on a node', _kill_exporter_3,
           warning('CorosyncExporterDown', 305)),
     Fault('corosync refuses the exporter of a node', _restart_exporter_3_as_nobody,
