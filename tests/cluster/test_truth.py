@@ -34,7 +34,7 @@ SCRAPE_INTERVAL = 0.25
 GOOD_SCRAPE_SECONDS = 0.25
 
 # Until corosync's log is in its file.
-LOG_SECONDS = 1
+WRITTEN_SECONDS = 1
 
 # A refused exporter tries again after 30 s.
 CONNECT_SECONDS = 40
@@ -53,8 +53,8 @@ class Watch:
 
 
 class TruthCase(case.ClusterCase):
-    # Whom a client asks during a sync spins until its end. Of five at realtime priority nothing would
-    # be left of two cores, for the tests nor anyone.
+    # Whom a client asks during a sync spins until its end, and five of them at realtime priority
+    # would leave nothing of two cores to anybody.
     CONF = {'debug': ('QB',), 'realtime': False}
 
     def start(self):
@@ -87,6 +87,7 @@ class TruthCase(case.ClusterCase):
             self.feed(node)
         watch = self.watches[node]
         watch.scraper.stop()
+        time.sleep(WRITTEN_SECONDS)
         self._judge(node, time.time())
         end(watch.exporter)
         self._watch(node)
@@ -136,14 +137,14 @@ class TruthCase(case.ClusterCase):
             self.assert_agrees(watch.exporter, case.NOTICE_SECONDS)
 
     def _judge_all(self):
-        time.sleep(LOG_SECONDS)
+        time.sleep(WRITTEN_SECONDS)
         for node in self.lab.nodes:
-            self._judge(node, time.time() - LOG_SECONDS)
+            self._judge(node, time.time() - WRITTEN_SECONDS)
 
     def _judge(self, node, until):
         """All pages so far. Those of a frozen node wait, as what it logged may be frozen too."""
         if node in self.faults.frozen:
-            until = min(until, self.faults.fates[node].freezes[-1][0].begin - LOG_SECONDS)
+            until = min(until, self.faults.fates[node].freezes[-1][0].begin - WRITTEN_SECONDS)
         log = self.logs[node]
         log.read()
         watch = self.watches[node]
