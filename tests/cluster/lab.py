@@ -73,21 +73,6 @@ class Lab:
         if not link:
             self._cut.discard(node)
 
-    def undo():
-            carrier.stdin.close()
-            carrier.wait(timeout=5)
-            carrier.stdout.close()
-            self._on_switch(f'link delete {wire}', f'link set {port} master link{link}')
-
-        if carrier.stdout.readline() != 'ready\n':
-            raise RuntimeError(f'{SLOW_WIRE} does not carry')
-        self._on_switch(f'link set {port} nomaster', f'link set {socket} master link{link}')
-        return undo
-
-    def _on_switch(self, *commands):
-        subprocess.run(self.switch_command('ip', '-batch', '-'), input='\n'.join(commands),
-                       check=True, text=True)
-
     def reload(self, conf):
         """Gives every node another corosync.conf, and has it read."""
         self._reloaded = conf != self.conf()
