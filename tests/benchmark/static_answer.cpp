@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The least a scrape can cost with civetweb: every request gets the bytes of a file, headers and
-// all, in one write. tests/benchmark/scrape sets the exporter beside it.
+// all, in one write. tests/benchmark/scrape.py sets the exporter beside it.
 //
 // The options are the ones of web/server.cpp that bear on speed.
 #include <civetweb.h>
