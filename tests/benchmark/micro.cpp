@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pure steps of the data's way, by the number of nodes, each with two links.
+#include <benchmark/benchmark.h>
+
+#include <memory>
+#include <string>
+
+#include "clock.h"
+#include "exposition/families.h"
+#include "exposition/page.h"
+#include "program.h"
+#include "status/json.h"
+#include "status/status.h"
+
+namespace corosync_exporter {
+namespace {
+
+constexpr std::uint32_t links = 2;
+
+std::shared_ptr<const Snapshot> snapshot_of(const benchmark::State& bench) {
+  return Program{cluster_of(static_cast<std::uint32_t>(bench.range(0)), links)}.newest();
+}
+
+void apply_verdict(benchmark::State& bench) {
+  ClusterState state = snapshot_of(bench)->state;
+  const Event event = QuorumNotified{.quorate = true, .ring = state.present->membership->ring};
+  for (auto _ : bench) {
+    state = apply(std::move(state), event, current_moment());
+  }
+}
+
+void apply_reading(benchmark::State& bench) {
+  ClusterState state = snapshot_of(bench)->state;
+  const Event event = LinkStatisticsRead{state.present->link_statistics};
+  for (auto _ : bench) {
+    state = apply(std::move(state), event, current_moment());
+  }
+}
+
+void copy_of_state(benchmark::State& bench) {
+  const auto snapshot = snapshot_of(bench);
+  for (auto _ : bench) {
+    ClusterState copy = snapshot->state;
+    benchmark::DoNotOptimize(copy);
+  }
+}
+
+void families(benchmark::State& bench) {
+  const auto snapshot = snapshot_of(bench);
+  const Known all{.present = true, .votes = true, .configuration = true, .reachability = true};
+  for (auto _ : bench) {
+    benchmark::DoNotOptimize(present_families(snapshot->state, all));
+  }
+}
+
+std::shared_ptr<const ClusterState> copy(const Snapshot& snapshot) {
+  return std::make_shared<const ClusterState>(snapshot.state);
+}
+
+void page_of_new_state(benchmark::State& bench) {
+  const auto snapshot = snapshot_of(bench);
+  const SteadyTime now = current_moment().steady;
+  const auto one = copy(*snapshot);
+  const auto other = copy(*snapshot);
+  Page page{{.version = "1", .revision = "1"}};
+  for (auto _ : bench) {
+    benchmark::DoNotOptimize(page.text(one, now, {}, ""));
+    benchmark::DoNotOptimize(page.text(other, now, {}, ""));
+  }
+  bench.SetItemsProcessed(2 * bench.iterations());
+}
+
+void page_of_same_state(benchmark::State& bench) {
+  const auto snapshot = snapshot_of(bench);
+  const SteadyTime now = current_moment().steady;
+  const auto state = copy(*snapshot);
+  Page page{{.version = "1", .revision = "1"}};
+  for (auto _ : bench) {
+    benchmark::DoNotOptimize(page.text(state, now, {}, ""));
+  }
+}
+
+void status_as_json(benchmark::State& bench) {
+  const auto snapshot = snapshot_of(bench);
+  const Moment now = current_moment();
+  for (auto _ : bench) {
+    benchmark::DoNotOptimize(status_json(status_of(*snapshot, now, ""), "1", "1"));
+  }
+}
+
+// NOLINTBEGIN: what the macro makes
+#define BY_NODES(name) BENCHMARK(name)->Arg(3)->Arg(16)->Arg(64)->Arg(256)
+BY_NODES(apply_verdict);
+BY_NODES(apply_reading);
+BY_NODES(copy_of_state);
+BY_NODES(families);
+BY_NODES(page_of_new_state);
+BY_NODES(page_of_same_state);
+BY_NODES(status_as_json);
+// NOLINTEND
+
+}  // namespace
+}  // namespace corosync_exporter
+
+BENCHMARK_MAIN();
