@@ -1,26 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exposition/page.h"
 
-#include <prometheus/text_serializer.h>
-
 #include <algorithm>
 #include <utility>
 
+#include "exposition/text.h"
+
 namespace corosync_exporter {
-namespace {
-
-std::string serialize(const Families& families) {
-  return prometheus::TextSerializer{}.Serialize(families);
-}
-
-}  // namespace
 
 std::string glance(const ClusterState& state, SteadyTime now, const Build& build) {
-  return serialize(present_families(state, known_at(state, now))) +
-         serialize(build_families(build));
+  return text_of(present_families(state, known_at(state, now))) + text_of(build_families(build));
 }
 
-Page::Page(const Build& build) : build_{serialize(build_families(build))} {}
+Page::Page(const Build& build) : build_{text_of(build_families(build))} {}
 
 std::string Page::text(const std::shared_ptr<const ClusterState>& state, SteadyTime now,
                        const Self& self, const std::string& process) {
@@ -31,17 +23,17 @@ std::string Page::text(const std::shared_ptr<const ClusterState>& state, SteadyT
     const Known known = known_at(*state, now);
     // Rendered under the lock: others would render the same.
     if (lasting_.state != state || lasting_.known != known) {
-      lasting_ = {.state = state,
-                  .known = known,
-                  .text = std::make_shared<const std::string>(
-                      serialize(present_families(*state, known)) +
-                      serialize(history_families(*state)) + build_)};
+      lasting_ = {
+          .state = state,
+          .known = known,
+          .text = std::make_shared<const std::string>(text_of(present_families(*state, known)) +
+                                                      text_of(history_families(*state)) + build_)};
     }
     lasting = lasting_.text;
     lost_shown_ = std::max(lost_shown_, time_without_quorum(*state, now));
     lost = lost_shown_;
   }
-  return *lasting + serialize(momentary_families(*state, now, lost, self)) + process;
+  return *lasting + text_of(momentary_families(*state, now, lost, self)) + process;
 }
 
 }  // namespace corosync_exporter

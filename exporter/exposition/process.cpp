@@ -2,7 +2,6 @@
 #include "exposition/process.h"
 
 #include <dirent.h>
-#include <prometheus/text_serializer.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +19,8 @@
 #include <sstream>
 #include <string>
 #include <utility>
+
+#include "exposition/text.h"
 
 namespace corosync_exporter {
 namespace {
@@ -164,7 +165,7 @@ std::string ProcessText::at(std::chrono::steady_clock::time_point now) {
   constexpr std::chrono::milliseconds lifetime{100};
   const std::lock_guard lock{mutex_};
   if (!read_at_ || now - *read_at_ > lifetime) {
-    text_ = prometheus::TextSerializer{}.Serialize(process_families());
+    text_ = text_of(process_families());
     read_at_ = now;
   }
   return text_;
