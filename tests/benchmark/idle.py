@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the exporter costs while nobody asks it, and until it can first be asked."""
 
-import os
-import pathlib
 import statistics
 import subprocess
 import sys
 import time
 
 import bench
-from bench import figure, mebibytes
+from bench import mebibytes
 
 ADDRESS = '127.0.0.1:10056'
 _PORT = int(ADDRESS.partition(':')[2])
@@ -134,3 +132,20 @@ def _report(seconds, alone, costs, plain, tls, times):
         bench.table(['start-up, ms', 'median', 'longest'], [
             ['until it answers', statistics.median(served), max(served)],
             ['until a page with everything', statistics.median(full), max(full)]])])
+
+
+def readings(quick):
+    """tests/benchmark/reading, as it speaks for itself."""
+    arguments = ('--seconds', '5', '3') if quick else ()
+    done = subprocess.run([bench.ROOT / 'tests' / 'benchmark' / 'reading', *arguments],
+                          check=True, stdout=subprocess.PIPE, text=True)
+    return f'A node of a real cluster, at the default poll interval.\n\n```\n{done.stdout}```'
+
+
+def soak(quick):
+    """tests/benchmark/soak, the same."""
+    seconds = 20 if quick else 600
+    done = subprocess.run([bench.ROOT / 'tests' / 'benchmark' / 'soak', '--seconds', str(seconds)],
+                          check=True, stdout=subprocess.PIPE, text=True)
+    return ('10 scrapes a second, of all pages, and on the fake 2 events a second. The last column '
+            'is a fit with its standard error.\n\n' + done.stdout.rstrip('\n'))
