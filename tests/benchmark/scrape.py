@@ -70,7 +70,7 @@ def _hacluster(cluster):
 def _nginx(cluster, work):
     (work / 'nginx.conf').write_text(_NGINX.format(work=work, address=ADDRESS['nginx']))
     work.chmod(0o755)
-    return cluster.command(bench.NODE, '/usr/sbin/nginx', '-c', work / 'nginx.conf')
+    return cluster.command(bench.NODE, 'nginx', '-c', work / 'nginx.conf')
 
 
 def _static(cluster, work):
