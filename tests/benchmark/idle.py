@@ -123,12 +123,11 @@ def _report(seconds, alone, costs, plain, tls, times):
             for name, (wakes, milliseconds) in (
                 ('corosync-exporter', exporter), ('corosync with it', corosync),
                 ('corosync alone', alone))]),
-        bench.table(['memory', 'private (RssAnon + RssShmem)', 'resident (RssAnon + RssShmem + RssFile)'], [
-            ['before the first scrape', mebibytes(idle['private']), mebibytes(idle['resident'])],
-            ['after some 20,000 requests of all pages', mebibytes(used['private']),
-             mebibytes(used['resident'])],
-            [f'HTTPS, after {_SCRAPES} scrapes', mebibytes(tls['private']),
-             mebibytes(tls['resident'])]]),
+        bench.table(['memory', 'RssAnon', 'RssShmem', 'RSS'], [
+            [when, *(mebibytes(memory[kind]) for kind in ('anonymous', 'shared', 'resident'))]
+            for when, memory in (
+                ('before the first scrape', idle), ('after some 20,000 requests of all pages', used),
+                (f'with TLS, after {_SCRAPES} scrapes', tls))]),
         bench.table(['start-up, ms', 'median', 'longest'], [
             ['until it answers', statistics.median(served), max(served)],
             ['until a page with everything', statistics.median(full), max(full)]])])
