@@ -96,7 +96,10 @@ bool answers(const Server& server) {
 Build build() { return {.version = std::string{version()}, .revision = std::string{revision()}}; }
 
 int serve(const Options& options, const Logger& log) {
-  const ServiceManager manager{[](const char* name) { return secure_getenv(name); }};
+  // Not secure_getenv: a program with capabilities of its file, or in an SELinux domain of its own,
+  // it may tell nothing, and systemd would wait for READY=1 in vain.
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet
+  const ServiceManager manager{[](const char* name) { return std::getenv(name); }};
   const LiveConfig web_config{options.web_config_file, log};
   SnapshotCell<Snapshot> newest{
       {.state = {.stale_after = options.stale_after},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service_manager.h"
 
-#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +13,9 @@
 
 namespace corosync_exporter {
 namespace {
+
+// Far more than a manager takes that works, and less than it waits for READY=1.
+constexpr timeval ready_patience{.tv_sec = 10, .tv_usec = 0};
 
 std::string_view value(const ServiceManager::Environment& environment, const char* name) {
   const char* text = environment(name);
@@ -56,9 +59,10 @@ ServiceManager::ServiceManager(const Environment& environment)
   }
   address_length_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
   socket_ = Descriptor{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  setsockopt(socket_.get(), SOL_SOCKET, SO_SNDTIMEO, &ready_patience, sizeof(ready_patience));
 }
 
-void ServiceManager::ready() const noexcept { tell("READY=1"); }
+void ServiceManager::ready() const noexcept { tell("READY=1", 0); }
 
 void ServiceManager::stopping() const noexcept { tell("STOPPING=1"); }
 
@@ -74,9 +78,9 @@ void ServiceManager::describe(std::string_view status) const noexcept {
   }
 }
 
-void ServiceManager::tell(std::string_view message) const noexcept {
+void ServiceManager::tell(std::string_view message, int flags) const noexcept {
   if (socket_.get() >= 0) {
-    sendto(socket_.get(), message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+    sendto(socket_.get(), message.data(), message.size(), flags | MSG_NOSIGNAL,
            reinterpret_cast<const sockaddr*>(&address_), address_length_);
   }
 }

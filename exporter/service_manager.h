@@ -2,10 +2,11 @@
 // What the service manager that started the program wants to be told: the protocol of sd_notify(3),
 // without its library.
 //
-// Where none did, nothing is said to anyone. Nothing waits or throws but the constructor: what
-// cannot be delivered at once is lost. Any thread.
+// Where none did, nothing is said to anyone. Nothing throws but the constructor, and nothing waits
+// but ready(): what cannot be delivered at once is lost. Any thread.
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/un.h>
 
 #include <chrono>
@@ -24,6 +25,8 @@ class ServiceManager {
 
   explicit ServiceManager(const Environment& environment);
 
+  // Waits some seconds where the manager has much to read: one that missed it would hold the start
+  // for failed.
   void ready() const noexcept;
   void stopping() const noexcept;
   void alive() const noexcept;
@@ -34,7 +37,7 @@ class ServiceManager {
   [[nodiscard]] std::optional<std::chrono::microseconds> watchdog() const { return watchdog_; }
 
  private:
-  void tell(std::string_view message) const noexcept;
+  void tell(std::string_view message, int flags = MSG_DONTWAIT) const noexcept;
 
   Descriptor socket_{-1};  // none: nobody to tell
   sockaddr_un address_{};

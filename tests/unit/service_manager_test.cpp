@@ -5,7 +5,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <future>
+#include <iterator>
 #include <ostream>
 #include <string>
 
@@ -15,6 +18,7 @@ namespace corosync_exporter {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -82,6 +86,22 @@ TEST(ServiceManagerTest, NeverWaitsForWhoDoesNotListen) {
   const auto told = socket.told().size();
   EXPECT_GT(told, 0U);
   EXPECT_LT(told, static_cast<std::size_t>(far_more_than_fit));
+}
+
+// Or a service that serves would be held for one that did not start.
+TEST(ServiceManagerTest, ThatItIsReadyWaitsUntilThereIsRoom) {
+  const ServiceSocket socket;
+  const ServiceManager manager{socket.environment()};
+  constexpr int far_more_than_fit = 10'000;
+  for (int i = 0; i < far_more_than_fit; ++i) {
+    manager.alive();
+  }
+  auto ready = std::async(std::launch::async, [&] { manager.ready(); });
+  EXPECT_EQ(ready.wait_for(100ms), std::future_status::timeout);
+  auto told = socket.told();  // which makes room
+  EXPECT_EQ(ready.wait_for(5s), std::future_status::ready);
+  std::ranges::copy(socket.told(), std::back_inserter(told));
+  EXPECT_THAT(told, Contains("READY=1"));
 }
 
 struct WatchdogCase {
