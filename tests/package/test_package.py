@@ -161,6 +161,16 @@ class PackageTest(unittest.TestCase):
         self.assertNotEqual(self.main_pid(), pid)
         self.assertIn('watchdog', self.run_in('journalctl', '--unit', SERVICE).lower())
 
+    def test_a_hangup_does_not_end_it(self):
+        self.install()
+        self.wait_for_quorate()
+        self.run_in('systemctl', 'kill', '--signal=HUP', SERVICE)
+        wait_until(lambda: self.machine.property('NRestarts') == '1', PATIENCE_SECONDS,
+                   'systemd starts another')
+        self.wait_for_quorate(PATIENCE_SECONDS)
+        self.run_in('systemctl', 'stop', SERVICE)
+        self.assertEqual(self.machine.property('ActiveState'), 'inactive')
+
     def test_upgraded_it_keeps_what_was_set(self):
         self.install(self.former)
         self.wait_for_quorate()
