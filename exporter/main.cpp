@@ -63,8 +63,9 @@ void stop_on_signals(EventLoop& loop) {
 void spare_memory() {
   constexpr int arenas = 2;
   constexpr int mapped_from = 128 * 1024;  // glibc's own default, but fixed
-  mallopt(M_ARENA_MAX, arenas);
-  mallopt(M_MMAP_THRESHOLD, mapped_from);
+  // There is no other thread yet.
+  mallopt(M_ARENA_MAX, arenas);            // NOLINT(concurrency-mt-unsafe)
+  mallopt(M_MMAP_THRESHOLD, mapped_from);  // NOLINT(concurrency-mt-unsafe)
 }
 
 void complain(const std::exception& error) {

@@ -28,8 +28,8 @@ void append_number(std::string& text, double value) {
   constexpr double all_digits_fit = 1e15;  // of a whole number
   constexpr std::size_t most = 32;
   std::array<char, most> buffer{};
-  char* const begin = buffer.data();
-  char* const end = begin + buffer.size();
+  char* const begin = buffer.begin();
+  char* const end = buffer.end();
   const bool is_whole =
       value > -all_digits_fit && value < all_digits_fit && std::trunc(value) == value;
   const bool is_minus_zero = value == 0 && std::signbit(value);
