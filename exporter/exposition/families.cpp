@@ -149,12 +149,12 @@ void add_membership(Families& families, const ClusterState& state) {
         "Whether a new ring has formed whose quorum verdict is still to come.",
         is_syncing(state) ? 1 : 0);
   }
-  add_per_node(
-      families, state, "corosync_node_member", "Whether the node is a member of the current ring.",
-      [&](NodeId id, const Node& /*node*/) -> std::optional<double> {
-        const std::optional<bool> member = is_member(state, id);
-        return member ? std::optional{*member ? 1.0 : 0.0} : std::nullopt;
-      });
+  add_per_node(families, state, "corosync_node_member",
+               "Whether the node is a member of the current ring.",
+               [&](NodeId id, const Node& /*node*/) -> std::optional<double> {
+                 const std::optional<bool> member = is_member(state, id);
+                 return member ? std::optional{*member ? 1.0 : 0.0} : std::nullopt;
+               });
 }
 
 void add_membership_history(Families& families, const ClusterState& state) {

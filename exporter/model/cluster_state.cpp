@@ -264,8 +264,8 @@ std::optional<bool> is_member(const ClusterState& state, NodeId id) {
   }
   const auto node = state.nodes.find(id);
   const bool listed = node != state.nodes.end() && node->second.configured;
-  const bool has_list = std::ranges::any_of(
-      state.nodes, [](const auto& entry) { return entry.second.configured; });
+  const bool has_list =
+      std::ranges::any_of(state.nodes, [](const auto& entry) { return entry.second.configured; });
   return listed || !has_list ? std::optional{false} : std::nullopt;
 }
 

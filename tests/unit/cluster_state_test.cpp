@@ -533,8 +533,8 @@ TEST(ClusterStateTest, ASeenNodeTakenOutOfTheConfigurationKeepsItsName) {
 TEST(ClusterStateTest, ANodeThatWasTakenOutIsNoMemberAndNotMissed) {
   const ConfigurationRead both = configuration(
       {{id(1), {.name = "one", .configured = true}}, {id(2), {.name = "two", .configured = true}}});
-  const ConfigurationRead without = configuration(
-      {{id(1), {.name = "one", .configured = true}}, {id(2), {.name = "two", .configured = false}}});
+  const ConfigurationRead without = configuration({{id(1), {.name = "one", .configured = true}},
+                                                   {id(2), {.name = "two", .configured = false}}});
   Story story = quorate();
   story.read(both).node_list({.ring = ring(1, 12), .members = ids({1}), .left = ids({2})});
   EXPECT_EQ(is_member(story.state(), id(1)), true);
