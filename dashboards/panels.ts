@@ -87,6 +87,14 @@ export function tiles(text: Text, place: Place, ...queries: DataqueryBuilder[]):
     .thresholds(thresholds(colours.good));
 }
 
+function legendBelow(): common.VizLegendOptionsBuilder {
+  return new common.VizLegendOptionsBuilder()
+    .displayMode(common.LegendDisplayMode.List)
+    .placement(common.LegendPlacement.Bottom)
+    .showLegend(true)
+    .calcs([]);
+}
+
 // Who was in what state, when. Gaps are times when nobody knew.
 export function timeline(text: Text, place: Place, ...queries: DataqueryBuilder[]): statetimeline.PanelBuilder {
   return base(new statetimeline.PanelBuilder(), text, place, queries)
@@ -96,11 +104,7 @@ export function timeline(text: Text, place: Place, ...queries: DataqueryBuilder[
     .rowHeight(0.85)
     .lineWidth(0)
     .fillOpacity(85)
-    .legend(new common.VizLegendOptionsBuilder()
-      .displayMode(common.LegendDisplayMode.List)
-      .placement(common.LegendPlacement.Bottom)
-      .showLegend(true)
-      .calcs([]))
+    .legend(legendBelow())
     .tooltip(new common.VizTooltipOptionsBuilder()
       .mode(common.TooltipDisplayMode.Single)
       .sort(common.SortOrder.None))
@@ -116,11 +120,7 @@ export function lines(text: Text, place: Place, ...queries: DataqueryBuilder[]):
     .lineWidth(2)
     .fillOpacity(0)
     .showPoints(common.VisibilityMode.Never)
-    .legend(new common.VizLegendOptionsBuilder()
-      .displayMode(common.LegendDisplayMode.List)
-      .placement(common.LegendPlacement.Bottom)
-      .showLegend(true)
-      .calcs([]))
+    .legend(legendBelow())
     .tooltip(new common.VizTooltipOptionsBuilder()
       .mode(common.TooltipDisplayMode.Multi)
       .sort(common.SortOrder.Descending))

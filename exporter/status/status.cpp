@@ -67,7 +67,6 @@ std::vector<LinkView> links_of(const ClusterState& state, Known known, NodeId id
 }
 
 void add_present(NodeView& view, const ClusterState& state, Known known, const Node& node) {
-  view.member = is_member(state, view.id);
   if (known.votes && state.present->votes) {
     const auto& voters = state.present->votes->nodes;
     if (const auto voter = voters.find(view.id); voter != voters.end()) {
@@ -89,13 +88,15 @@ std::vector<NodeView> nodes_of(const ClusterState& state, Known known, const Tim
   const auto left = times_of(ChangeKind::nodes_left, timeline);
   std::vector<NodeView> views;
   for (const auto& [id, node] : state.nodes) {
-    if (known.present && !is_member(state, id)) {
+    const std::optional<bool> member = known.present ? is_member(state, id) : std::nullopt;
+    if (known.present && !member) {
       continue;  // taken out of the cluster
     }
     NodeView view{.id = id,
                   .name = node.name.value_or(number(id)),
                   .local = id == state.local_node,
                   .configured = node.configured,
+                  .member = member,
                   .joins = node.joins,
                   .leaves = node.leaves,
                   .joined_at = time_of(joined, id),

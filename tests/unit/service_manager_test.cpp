@@ -22,6 +22,14 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
+constexpr int far_more_than_fit = 10'000;
+
+void tell_more_than_fits(const ServiceManager& manager) {
+  for (int i = 0; i < far_more_than_fit; ++i) {
+    manager.alive();
+  }
+}
+
 TEST(ServiceManagerTest, SaysWhatSystemdUnderstands) {
   const ServiceSocket socket;
   const ServiceManager manager{socket.environment()};
@@ -79,10 +87,7 @@ TEST(ServiceManagerTest, ANameThatNoSocketCanHaveIsIgnored) {
 TEST(ServiceManagerTest, NeverWaitsForWhoDoesNotListen) {
   const ServiceSocket socket;
   const ServiceManager manager{socket.environment()};
-  constexpr int far_more_than_fit = 10'000;
-  for (int i = 0; i < far_more_than_fit; ++i) {
-    manager.alive();
-  }
+  tell_more_than_fits(manager);
   const auto told = socket.told().size();
   EXPECT_GT(told, 0U);
   EXPECT_LT(told, static_cast<std::size_t>(far_more_than_fit));
@@ -92,10 +97,7 @@ TEST(ServiceManagerTest, NeverWaitsForWhoDoesNotListen) {
 TEST(ServiceManagerTest, ThatItIsReadyWaitsUntilThereIsRoom) {
   const ServiceSocket socket;
   const ServiceManager manager{socket.environment()};
-  constexpr int far_more_than_fit = 10'000;
-  for (int i = 0; i < far_more_than_fit; ++i) {
-    manager.alive();
-  }
+  tell_more_than_fits(manager);
   auto ready = std::async(std::launch::async, [&] { manager.ready(); });
   EXPECT_EQ(ready.wait_for(100ms), std::future_status::timeout);
   auto told = socket.told();  // which makes room
