@@ -457,7 +457,7 @@ TEST_F(ServerLimitTest, ClientsOfOneAddressThatStopMidwayDelayNobodyElse) {
 }
 
 TEST_F(ServerLimitTest, WhoHasTooManyConnectionsIsToldAndCounted) {
-  const auto halting = connect(16, port(), "GET /met");
+  const auto halting = connect(12, port(), "GET /met");
   EXPECT_EQ(scrape_from("127.0.0.1", port()), "429 Too Many Requests");
   EXPECT_EQ(counter_.answered().at(429), 1);
 }
