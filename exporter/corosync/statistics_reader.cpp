@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "corosync/statistics_reader.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "clock.h"
 
 namespace corosync_exporter {
 namespace {
@@ -32,9 +35,6 @@ constexpr std::array<std::pair<TotemPhase, std::string_view>, 4> phases{{
     {TotemPhase::recovery, "recovery"},
 }};
 
-// So few that all of their traffic is read each time.
-constexpr std::size_t few_links = 8;
-
 std::string link_prefix(LinkId id) {
   return "stats.knet.node" + std::to_string(static_cast<std::uint32_t>(id.first)) + ".link" +
          std::to_string(id.second) + ".";
@@ -50,20 +50,21 @@ void put(std::map<Kind, std::uint64_t>& counters, Kind kind, std::optional<std::
 }  // namespace
 
 std::map<LinkId, LinkStatistics> StatisticsReader::links(std::span<const LinkId> ids) {
-  std::map<LinkId, LinkStatistics> links;
-  for (std::size_t place = 0; place < ids.size(); ++place) {
-    const LinkId id = ids[place];
-    auto link = this->link(id);
-    if (!link) {
-      continue;
+  std::erase_if(links_,
+                [&](const auto& link) { return !std::ranges::binary_search(ids, link.first); });
+  const SteadyTime end = current_moment().steady + patience_;
+  for (std::size_t count = 0; count < ids.size(); ++count) {
+    const auto after = std::ranges::upper_bound(ids, last_read_);
+    last_read_ = after == ids.end() ? ids.front() : *after;
+    if (auto link = this->link(last_read_)) {
+      links_[last_read_] = *std::move(link);
+    } else {
+      links_.erase(last_read_);
     }
-    const auto last = links_.find(id);
-    const bool has_turn = ids.size() <= few_links || (place % 2 == 0) == even_turn_;
-    link->traffic = has_turn || last == links_.end() ? traffic(id) : last->second.traffic;
-    links.emplace(id, *std::move(link));
+    if (current_moment().steady >= end) {
+      break;
+    }
   }
-  even_turn_ = !even_turn_;
-  links_ = std::move(links);
   return links_;
 }
 
@@ -74,7 +75,7 @@ std::optional<LinkStatistics> StatisticsReader::link(LinkId id) {
   if (!downs || !ups) {
     return std::nullopt;
   }
-  LinkStatistics link{.downs = *downs, .ups = *ups};
+  LinkStatistics link{.downs = *downs, .ups = *ups, .traffic = traffic(id)};
   // Before the first sample the minimum is 2^32-1 and the rest 0.
   if (cmap_.number(prefix + "latency_samples").value_or(0) > 0) {
     // Without pongs the mean stays what it was last, for ever.

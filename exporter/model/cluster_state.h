@@ -173,12 +173,12 @@ struct LinkStatistics {  // cmap's stats.knet.nodeN.linkL
   std::optional<std::chrono::microseconds> latency_max{};
   std::uint64_t downs = 0;
   std::uint64_t ups = 0;
-  std::map<Traffic, TrafficCounters> traffic{};  // may be older than the rest, by one reading
+  std::map<Traffic, TrafficCounters> traffic{};
   bool operator==(const LinkStatistics&) const = default;
 };
 using LinkId = std::pair<NodeId, LinkNumber>;
 struct LinkStatisticsRead {
-  std::map<LinkId, LinkStatistics> links{};
+  std::map<LinkId, LinkStatistics> links{};  // where there are many, some are of an earlier reading
 };
 
 // The totem protocol: what cmap's stats.srp counts, and the daemon around it.

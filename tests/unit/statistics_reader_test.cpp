@@ -30,7 +30,7 @@ class StatisticsReaderTest : public CorosyncTest {
   Links read(const std::vector<LinkId>& ids) { return reader_.links(ids); }
 
   Calls calls_;
-  StatisticsReader reader_{calls_};
+  StatisticsReader reader_{calls_, 1h};
 };
 
 // ---- Links --------------------------------------------------------------------------------------
@@ -98,14 +98,6 @@ TEST_F(StatisticsReaderTest, ALatencyIsUnknownBeforeItsFirstSample) {
 // Nodes 1 to `count`, whose link 0 has received `packets` packets of data.
 class StatisticsTurnsTest : public StatisticsReaderTest {
  protected:
-  static std::vector<LinkId> links(std::uint32_t count) {
-    std::vector<LinkId> ids;
-    for (std::uint32_t node = 1; node <= count; ++node) {
-      ids.emplace_back(id(node), LinkNumber{0});
-    }
-    return ids;
-  }
-
   static void set_packets(std::uint32_t count, std::uint64_t packets) {
     std::map<std::string, fake_corosync::CmapValue> statistics;
     for (std::uint32_t node = 1; node <= count; ++node) {
@@ -123,58 +115,66 @@ class StatisticsTurnsTest : public StatisticsReaderTest {
   }
 
   // By node; -1 where there is no traffic.
-  std::vector<std::int64_t> packets(const std::vector<LinkId>& ids) {
-    std::vector<std::int64_t> all;
-    for (const auto& [link, statistics] : read(ids)) {
+  using Packets = std::map<std::uint32_t, std::int64_t>;
+  static Packets packets(StatisticsReader& reader, const std::vector<std::uint32_t>& nodes) {
+    std::vector<LinkId> ids;
+    ids.reserve(nodes.size());
+    for (const std::uint32_t node : nodes) {
+      ids.emplace_back(id(node), LinkNumber{0});
+    }
+    Packets all;
+    for (const auto& [link, statistics] : reader.links(ids)) {
       const auto found = statistics.traffic.find(Traffic::data);
-      all.push_back(found == statistics.traffic.end()
-                        ? -1
-                        : static_cast<std::int64_t>(found->second.receive_packets));
+      all[static_cast<std::uint32_t>(link.first)] =
+          found == statistics.traffic.end()
+              ? -1
+              : static_cast<std::int64_t>(found->second.receive_packets);
     }
     return all;
   }
+
+  StatisticsReader hurried_{calls_, 0s};
 };
 
-TEST_F(StatisticsTurnsTest, EightLinksHaveTheirTrafficReadEachTime) {
-  for (const int packets_now : {1, 2, 3}) {
-    set_packets(8, static_cast<std::uint64_t>(packets_now));
-    EXPECT_EQ(packets(links(8)), std::vector<std::int64_t>(8, packets_now));
+TEST_F(StatisticsTurnsTest, WithTimeAllLinksAreReadEachTime) {
+  for (const int now : {10, 20, 30}) {
+    set_packets(3, static_cast<std::uint64_t>(now));
+    EXPECT_EQ(packets(reader_, {1, 2, 3}), (Packets{{1, now}, {2, now}, {3, now}}));
   }
 }
 
-TEST_F(StatisticsTurnsTest, OfMoreEveryOtherLinkIsReadInTurnOnceAllWereRead) {
-  using Packets = std::vector<std::int64_t>;
-  set_packets(9, 1);
-  EXPECT_EQ(packets(links(9)), (Packets{1, 1, 1, 1, 1, 1, 1, 1, 1}));
-  set_packets(9, 2);
-  EXPECT_EQ(packets(links(9)), (Packets{1, 2, 1, 2, 1, 2, 1, 2, 1}));
-  set_packets(9, 3);
-  EXPECT_EQ(packets(links(9)), (Packets{3, 2, 3, 2, 3, 2, 3, 2, 3}));
+TEST_F(StatisticsTurnsTest, WithoutTimeOneLinkIsReadAfterTheOther) {
+  const auto read = [this] { return packets(hurried_, {1, 2, 3}); };
+  set_packets(3, 10);
+  EXPECT_EQ(read(), (Packets{{1, 10}}));
+  set_packets(3, 20);
+  EXPECT_EQ(read(), (Packets{{1, 10}, {2, 20}}));
+  set_packets(3, 30);
+  EXPECT_EQ(read(), (Packets{{1, 10}, {2, 20}, {3, 30}}));
+  set_packets(3, 40);
+  EXPECT_EQ(read(), (Packets{{1, 40}, {2, 20}, {3, 30}}));
 }
 
-TEST_F(StatisticsTurnsTest, WhatIsNotTrafficIsReadEachTime) {
-  set_packets(11, 1);
-  read(links(11));
-  set_packets(11, 2);
-  for (const auto& [link, statistics] : read(links(11))) {
-    EXPECT_EQ(statistics.downs, 2U);
-    EXPECT_EQ(statistics.ups, 2U);
-  }
+TEST_F(StatisticsTurnsTest, ALinkThatIsGoneLosesItsTurn) {
+  set_packets(3, 10);
+  EXPECT_EQ(packets(hurried_, {1, 2, 3}), (Packets{{1, 10}}));
+  EXPECT_EQ(packets(hurried_, {1, 3}), (Packets{{1, 10}, {3, 10}}));
+  set_packets(3, 20);
+  EXPECT_EQ(packets(hurried_, {1, 2, 3}), (Packets{{1, 20}, {3, 10}}));
+}
+
+TEST_F(StatisticsTurnsTest, ALinkThatCorosyncHasNoMoreIsForgotten) {
+  set_packets(2, 10);
+  EXPECT_EQ(packets(reader_, {1, 2}), (Packets{{1, 10}, {2, 10}}));
+  set_packets(1, 10);
+  EXPECT_EQ(packets(reader_, {1, 2}), (Packets{{1, 10}}));
 }
 
 TEST_F(StatisticsTurnsTest, TrafficOfWhichACounterIsMissingIsUnknown) {
-  set_packets(2, 1);
+  set_packets(2, 10);
   fake_corosync::change(
       [](Cluster& cluster) { cluster.statistics.erase("stats.knet.node2.link0.tx_pmtu_bytes"); });
-  EXPECT_EQ(packets(links(2)), (std::vector<std::int64_t>{1, -1}));
-}
-
-TEST_F(StatisticsTurnsTest, ALinkThatComesBackIsReadAtOnce) {
-  set_packets(9, 1);
-  read(links(9));
-  read({});
-  set_packets(9, 2);
-  EXPECT_EQ(packets(links(9)), std::vector<std::int64_t>(9, 2));
+  EXPECT_EQ(packets(reader_, {1, 2}), (Packets{{1, 10}, {2, -1}}));
 }
 
 // ---- Totem --------------------------------------------------------------------------------------
