@@ -91,6 +91,11 @@ TEST_F(ConfigurationReaderTest, WithoutANameANodeIsCalledByItsAddress) {
   EXPECT_EQ(reader_.cluster({}).nodes.at(id(2)).name, "10.0.0.2");
 }
 
+TEST_F(ConfigurationReaderTest, AnEmptyNameIsNone) {
+  fake_corosync::change([](Cluster& cluster) { cluster.cmap["nodelist.node.1.name"] = ""; });
+  EXPECT_EQ(reader_.cluster({}).nodes.at(id(2)).name, "10.0.0.2");
+}
+
 TEST_F(ConfigurationReaderTest, WithoutNameAndAddressANodeIsCalledByItsId) {
   fake_corosync::change([](Cluster& cluster) {
     cluster.cmap.erase("nodelist.node.1.name");

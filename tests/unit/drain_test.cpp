@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "corosync/drain.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -10,6 +13,7 @@
 
 #include "corosync/cmap_reader.h"
 #include "corosync_test.h"
+#include "descriptor.h"
 
 namespace corosync_exporter {
 namespace {
@@ -87,6 +91,21 @@ TEST_F(DrainTest, LosesItsPatienceAfterAMinute) {
   drain_.empty(now_ + 60s);
   EXPECT_EQ(fake_corosync::open_handles(), 0U);
   EXPECT_EQ(drain_.next_look(), std::nullopt);
+}
+
+// As the rest of a pipe is, whose other end is closed.
+TEST_F(DrainTest, ADeadConnectionToNobodyKnownWaitsForItsMinute) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
+  const Descriptor end{ends[0]};
+  close(ends[1]);
+  auto connection = std::make_shared<int>();
+  const std::weak_ptr<int> is_kept = connection;
+  drain_.add(std::move(connection), {end.get()}, now_);
+  drain_.empty(now_ + 59s);
+  EXPECT_FALSE(is_kept.expired());
+  drain_.empty(now_ + 60s);
+  EXPECT_TRUE(is_kept.expired());
 }
 
 TEST_F(DrainTest, EachConnectionHasItsOwnTime) {

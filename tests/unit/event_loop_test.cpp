@@ -3,15 +3,18 @@
 
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -395,6 +398,21 @@ TEST_F(WakeupTest, IsSilentWhenNobodyRings) {
   Wakeup wakeup{loop_, [&] { ++calls; }};
   run_once();
   EXPECT_EQ(calls, 0);
+}
+
+TEST_F(WakeupTest, WithoutDescriptorsThereIsNone) {
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit none{.rlim_cur = 0, .rlim_max = limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  int error = 0;
+  try {
+    const Wakeup wakeup{loop_, [] {}};
+  } catch (const std::system_error& failure) {
+    error = failure.code().value();
+  }
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(error, EMFILE);
 }
 
 TEST_F(WakeupTest, DoesNotCallOnceGone) {

@@ -258,7 +258,10 @@ class Corosync {
     calls_.clear();
     track_flags_.clear();
     misuse_.clear();
+    around_callbacks_ = nullptr;
   }
+
+  void around_callbacks(AroundCallback around) { around_callbacks_ = std::move(around); }
 
   template <class Action>
   auto with_lock(Action action) {
@@ -421,8 +424,9 @@ class Corosync {
         return types == CS_DISPATCH_ALL ? CS_OK : CS_ERR_TRY_AGAIN;
       }
       const auto callback = connection->take();
+      const auto around = around_callbacks_;
       lock.unlock();
-      callback();
+      around ? around(callback) : callback();
       lock.lock();
     } while (types == CS_DISPATCH_ALL);
     return CS_OK;
@@ -553,6 +557,7 @@ class Corosync {
   }
 
   std::mutex mutex_;  // of everything
+  AroundCallback around_callbacks_;
   std::condition_variable kept_changed_;
   std::set<const Kept*> kept_;
   std::map<Service, unsigned int> changing_;
@@ -777,6 +782,9 @@ void fail_next(std::string_view call, cs_error_t code, int system_error) {
   });
 }
 
+void around_callbacks(AroundCallback around) {
+  corosync().with_lock([&](Corosync& it) { it.around_callbacks(std::move(around)); });
+}
 void fail_always(std::string_view call, cs_error_t code, int system_error) {
   corosync().with_lock([&](Corosync& it) {
     it.failing_[std::string{call}] = {.code = code, .system_error = system_error, .once = false};

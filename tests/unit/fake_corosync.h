@@ -108,6 +108,11 @@ void fail_next(std::string_view call, cs_error_t code, int system_error = 0);
 void fail_always(std::string_view call, cs_error_t code, int system_error = 0);
 void stop_failing(std::string_view call);
 
+// Makes each callback from now on, for faults of the code that it calls. Only quorum's call this
+// library in between (quorum_context_get).
+using AroundCallback = std::function<void(const std::function<void()>& callback)>;
+void around_callbacks(AroundCallback around);
+
 // Keeps each call of this name until release(). freeze() keeps all that wait for corosync, as a
 // SIGSTOP would: everything but *_fd_get, *_context_get, *_dispatch and *_finalize.
 void hang(std::string_view call);

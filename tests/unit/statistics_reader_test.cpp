@@ -70,6 +70,25 @@ TEST_F(StatisticsReaderTest, ALinkThatCorosyncDoesNotHaveIsNone) {
   EXPECT_EQ(read({{id(2), 5}, {id(9), 0}}), Links{});
 }
 
+TEST_F(StatisticsReaderTest, ALinkOfWhichACountIsMissingIsNone) {
+  for (const std::string only : {"down_count", "up_count"}) {
+    set({{"stats.knet.node2.link1." + only, std::uint32_t{1}}});
+    EXPECT_TRUE(read({{id(2), 1}}).empty()) << only;
+  }
+}
+
+TEST_F(StatisticsReaderTest, ALatencyThatIsMissingIsUnknown) {
+  const std::string link = "stats.knet.node2.link1.";
+  set({{link + "connected", std::uint8_t{1}},
+       {link + "down_count", std::uint32_t{1}},
+       {link + "up_count", std::uint32_t{1}},
+       {link + "latency_samples", std::uint32_t{1}}});
+  const auto links = read({{id(2), 1}});
+  ASSERT_EQ(links.size(), 1U);
+  EXPECT_EQ(links.begin()->second.latency, std::nullopt);
+  EXPECT_EQ(links.begin()->second.latency_max, std::nullopt);
+}
+
 TEST_F(StatisticsReaderTest, ALatencyIsUnknownWhileTheLinkIsDown) {
   const std::string link = "stats.knet.node2.link0.";
   set({{link + "down_count", std::uint32_t{2}},
@@ -250,6 +269,13 @@ TEST_F(StatisticsReaderTest, TotemHasAllItsFields) {
 TEST_F(StatisticsReaderTest, WhatCorosyncDoesNotCountIsUnknown) {
   set({});
   EXPECT_EQ(reader_.totem(), Totem{});
+}
+
+TEST_F(StatisticsReaderTest, HalfAPauseIsNone) {
+  set({{"stats.schedmiss.0.timestamp", std::uint64_t{1'700'000'000'123}}});
+  EXPECT_EQ(reader_.totem().last_pause, std::nullopt);
+  set({{"stats.schedmiss.0.delay", 2500.5F}});
+  EXPECT_EQ(reader_.totem().last_pause, std::nullopt);
 }
 
 TEST_F(StatisticsReaderTest, ANetworkWithoutFaultHasNone) {

@@ -5,6 +5,8 @@
 #include <poll.h>
 
 #include <chrono>
+#include <functional>
+#include <new>
 #include <ostream>
 #include <string>
 #include <thread>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "corosync_test.h"
+#include "no_memory.h"
 #include "print_model.h"
 #include "story.h"
 
@@ -290,6 +293,21 @@ TEST_F(SubscriptionTest, WhatWasTakenInBeforeAnErrorIsKept) {
   fake_corosync::hang_up(Service::votequorum);
   EXPECT_THROW(subscription_.dispatch(), CorosyncError);
   EXPECT_EQ(subscription_.take_events().size(), 1U);
+}
+
+// What could not be stored is lost, so whoever dispatches has to know; the frames between are C.
+TEST_F(SubscriptionTest, MemoryThatRunsOutInACallbackIsTheDispatchersError) {
+  open();
+  fake_corosync::around_callbacks([](const std::function<void()>& callback) {
+    const NoMemory none;
+    callback();
+  });
+  fake_corosync::send_votequorum_quorum();
+  EXPECT_THROW(subscription_.dispatch(), std::bad_alloc);
+  fake_corosync::around_callbacks(nullptr);
+  EXPECT_TRUE(take().empty());
+  fake_corosync::send_votequorum_quorum();
+  EXPECT_EQ(take().size(), 1U);
 }
 
 TEST_F(SubscriptionTest, ThatNothingWaitsIsNoError) {
