@@ -87,11 +87,12 @@ void Timeline::note(const std::vector<Change>& changes, const ClusterState& afte
       end_loss(change);
     }
   }
-  if (!belongs_to_newest(changes, after, now.system)) {
-    entries_.push_back({.number = ++made_});
-    if (entries_.size() > most_entries) {
-      entries_.pop_front();
-    }
+  TimelineEntry newest;
+  if (belongs_to_newest(changes, after, now.system)) {
+    newest = *entries_.back();
+    entries_.pop_back();
+  } else {
+    newest.number = ++made_;
     const bool forms = std::ranges::any_of(
         changes, [](const Change& change) { return is_membership(change.kind); });
     forming_ = forms && after.present && after.present->membership
@@ -99,7 +100,11 @@ void Timeline::note(const std::vector<Change>& changes, const ClusterState& afte
                    : std::nullopt;
   }
   for (const Change& change : changes) {
-    entries_.back().told.push_back(told(change, after, now.system));
+    newest.told.push_back(told(change, after, now.system));
+  }
+  entries_.push_back(std::make_shared<const TimelineEntry>(std::move(newest)));
+  if (entries_.size() > most_entries) {
+    entries_.pop_front();
   }
 }
 
@@ -108,7 +113,7 @@ bool Timeline::belongs_to_newest(const std::vector<Change>& changes, const Clust
   if (entries_.empty()) {
     return false;
   }
-  const TimelineEntry& newest = entries_.back();
+  const TimelineEntry& newest = *entries_.back();
   const Duration since = now - newest.told.front().at;
   return std::ranges::all_of(changes, [&](const Change& change) {
     if (tells(newest, change.kind)) {
@@ -123,13 +128,15 @@ bool Timeline::belongs_to_newest(const std::vector<Change>& changes, const Clust
 }
 
 void Timeline::end_loss(const Change& regained) {
-  const auto entry = std::find_if(
-      entries_.rbegin(), entries_.rend(),
-      [](const TimelineEntry& candidate) { return tells(candidate, ChangeKind::quorum_lost); });
+  const auto entry = std::find_if(entries_.rbegin(), entries_.rend(), [](const auto& candidate) {
+    return tells(*candidate, ChangeKind::quorum_lost);
+  });
   if (entry != entries_.rend()) {
-    std::ranges::find(entry->told, ChangeKind::quorum_lost, [](const Told& said) {
+    TimelineEntry ended = **entry;
+    std::ranges::find(ended.told, ChangeKind::quorum_lost, [](const Told& said) {
       return said.change.kind;
     })->change.lasted = regained.lasted;
+    *entry = std::make_shared<const TimelineEntry>(std::move(ended));
   }
 }
 

@@ -12,6 +12,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -55,7 +56,10 @@ class Timeline {
   void note(const std::vector<Change>& changes, const ClusterState& after, Moment now);
 
   // Oldest first.
-  [[nodiscard]] const std::deque<TimelineEntry>& entries() const { return entries_; }
+  [[nodiscard]] auto entries() const {
+    return entries_ |
+           std::views::transform([](const auto& entry) -> const TimelineEntry& { return *entry; });
+  }
   [[nodiscard]] SystemTime begun() const { return begun_; }
 
   // Of the verdict that holds while corosync is up. Empty before the first.
@@ -72,7 +76,8 @@ class Timeline {
                                        const ClusterState& after, SystemTime now) const;
 
   SystemTime begun_;
-  std::deque<TimelineEntry> entries_;
+  // Shared with copies: each event makes one.
+  std::deque<std::shared_ptr<const TimelineEntry>> entries_;
   std::uint64_t made_ = 0;
   std::optional<RingId> forming_;  // the ring that the newest entry tells of
   std::optional<Since> verdict_since_;

@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -82,25 +83,35 @@ double notifications_on(const std::string& page) {
   return sum;
 }
 
-// From the callback to the end of the first scrape that shows it, when somebody asks all the time;
-// and until it is published, which is when a scrape that comes only then shows it.
-void callback(int count) {
+// From the callback until its state is published, which is when a scrape that comes only then shows
+// it; and until the end of the first scrape that shows it, when somebody asks again and again, with
+// `pause` in between. Without `pause` nobody asks.
+void callback(const std::string& name, int count, std::optional<std::chrono::microseconds> pause) {
   const Program program{cluster_of(three, 1)};
   Times shown;
   Times published;
   std::uint64_t ring = first_ring;
   for (int i = 0; i < count; ++i, ring += 4) {
+    const std::string wanted = line_of_ring(ring);
     const auto start = BenchClock::now();
     form(ring, i % 2 == 0 ? 2 : three, true);
-    const std::string wanted = line_of_ring(ring);
-    while (program.scrape().find(wanted) == std::string::npos) {
+    while (pause && program.scrape().find(wanted) == std::string::npos) {
+      std::this_thread::sleep_for(*pause);
     }
     shown.push_back(microseconds(BenchClock::now() - start));
-    published.push_back(microseconds(program.published(ring) - start));
     std::this_thread::sleep_for(between_events);
+    published.push_back(microseconds(program.published(ring) - start));
   }
-  say("shown", shown);
-  say("published", published);
+  say(name + ".published", published);
+  if (pause) {
+    say(name + ".shown", shown);
+  }
+}
+
+void callback(int count) {
+  callback("unasked", count, std::nullopt);
+  callback("asked", count, 200us);
+  callback("pressed", count, 0us);
 }
 
 // Scrapes one after the other, until told to end.

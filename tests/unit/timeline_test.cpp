@@ -198,7 +198,7 @@ TEST(TimelineTest, KeepsTheNewest) {
   for (int i = 0; i < 1000; ++i) {
     story.verdict(i % 2 != 0, ring(1, 8));
   }
-  const auto& entries = story.timeline().entries();
+  const auto entries = story.timeline().entries();
   EXPECT_EQ(entries.size(), Timeline::most_entries);
   EXPECT_EQ(entries.back().number, 1001);
   EXPECT_EQ(entries.front().number, 1001 - Timeline::most_entries + 1);
@@ -253,7 +253,7 @@ TEST(TimelineTest, OfAnyCourseEntriesAreInOrderAndBounded) {
     for (int i = 0; i < 2000; ++i) {
       story.wait(random.pause()).then(random.event());
     }
-    const auto& entries = story.timeline().entries();
+    const auto entries = story.timeline().entries();
     ASSERT_FALSE(entries.empty());
     EXPECT_LE(entries.size(), Timeline::most_entries);
     std::uint64_t number = entries.front().number;
