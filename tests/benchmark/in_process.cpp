@@ -185,8 +185,8 @@ std::ptrdiff_t series_of(const std::string& page) {
 
 // One size of a cluster.
 void growth(std::uint32_t nodes, std::uint32_t links, int count) {
-  // The statistics are read once, before: in between no poll is to come.
-  const Program program{cluster_of(nodes, links), 1h};
+  // The links of a large cluster take many polls to be read.
+  const Program program{cluster_of(nodes, links), 200ms};
   Page page{Build{.version = "1", .revision = "1"}};
   Times render;
   Times cached;

@@ -188,7 +188,10 @@ class Program::Core {
 
   [[nodiscard]] std::shared_ptr<const Snapshot> newest() const { return cell_.read(); }
   [[nodiscard]] std::uint16_t port() const { return port_; }
-  [[nodiscard]] BenchClock::duration longest_delay() { return longest_delay_.exchange({}); }
+  [[nodiscard]] BenchClock::duration longest_delay() {
+    time_loop_->ring();
+    return longest_delay_.exchange({});
+  }
 
   [[nodiscard]] BenchClock::time_point published(std::uint64_t ring_sequence) const {
     const auto deadline = BenchClock::now() + patience;
@@ -231,12 +234,17 @@ class Program::Core {
       longest_delay_ = std::max(longest_delay_.load(), BenchClock::now() - due);
       start_timer();
     });
+    time_loop_.emplace(loop, [&] {
+      if (!timer->is_running()) {
+        start_timer();
+      }
+    });
     stop_.emplace(loop, [&] { loop.stop(); });
-    start_timer();
     watcher.start();
     ready.set_value();
     loop.run();
     stop_.reset();
+    time_loop_.reset();
     if (!watcher.stop(patience)) {
       throw std::runtime_error{"the watcher does not stop"};
     }
@@ -258,6 +266,7 @@ class Program::Core {
   std::atomic<std::uint64_t> published_ring_{};
   std::atomic<BenchClock::time_point> published_at_{};
   std::uint16_t port_ = 0;
+  std::optional<Wakeup> time_loop_;
   std::optional<Wakeup> stop_;
   std::jthread thread_;  // last: it uses all of the above
 };

@@ -43,7 +43,8 @@ class Program {
   [[nodiscard]] std::string scrape() const { return get("/metrics"); }
   [[nodiscard]] std::uint16_t port() const;
 
-  // How late the loop was at most, for a timer that runs every 5 ms; since the last call.
+  // How late the loop was at most, for a timer that runs every 5 ms; since the last call. The timer
+  // starts with the first call: it takes time of its own.
   [[nodiscard]] BenchClock::duration longest_delay();
 
  private:
