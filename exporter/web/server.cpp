@@ -43,10 +43,10 @@ constexpr int too_many_requests = 429;
 constexpr int internal_error = 500;
 
 // A thread serves one connection: so many clients may dawdle before others have to wait. An address
-// has half of them at most. More threads would take more memory: some 75 KiB each, once all have
+// has a third of them at most. More threads would take more memory: some 75 KiB each, once all have
 // had their turn.
 constexpr const char* threads = "24";
-constexpr int connections_of_one_address = 12;
+constexpr int connections_of_one_address = 8;
 
 bool civetweb_has_ipv6() { return mg_check_feature(MG_FEATURES_IPV6) != 0; }
 

@@ -396,7 +396,7 @@ TEST_F(ServerTest, ManyScrapesAtOnceAreAllAnsweredAndCounted) {
 }
 
 TEST_F(ServerTest, AClientThatLeavesEarlyHarmsNobody) {
-  for (int i = 0; i < 10; ++i) {
+  for (int i = 0; i < 5; ++i) {
     const Client client{port()};
     client.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
   }
@@ -457,7 +457,7 @@ TEST_F(ServerLimitTest, ClientsOfOneAddressThatStopMidwayDelayNobodyElse) {
 }
 
 TEST_F(ServerLimitTest, WhoHasTooManyConnectionsIsToldAndCounted) {
-  const auto halting = connect(12, port(), "GET /met");
+  const auto halting = connect(8, port(), "GET /met");
   EXPECT_EQ(scrape_from("127.0.0.1", port()), "429 Too Many Requests");
   EXPECT_EQ(counter_.answered().at(429), 1);
 }
