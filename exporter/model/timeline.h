@@ -12,7 +12,6 @@
 #include <deque>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <string>
 #include <vector>
 
@@ -55,11 +54,9 @@ class Timeline {
   // `changes`, of one event, led to `after`.
   void note(const std::vector<Change>& changes, const ClusterState& after, Moment now);
 
-  // Oldest first.
-  [[nodiscard]] auto entries() const {
-    return entries_ |
-           std::views::transform([](const auto& entry) -> const TimelineEntry& { return *entry; });
-  }
+  // Oldest first. Shared with copies of the timeline, of which each event makes one; none is null.
+  using Entries = std::deque<std::shared_ptr<const TimelineEntry>>;
+  [[nodiscard]] const Entries& entries() const { return entries_; }
   [[nodiscard]] SystemTime begun() const { return begun_; }
 
   // Of the verdict that holds while corosync is up. Empty before the first.
@@ -76,8 +73,7 @@ class Timeline {
                                        const ClusterState& after, SystemTime now) const;
 
   SystemTime begun_;
-  // Shared with copies: each event makes one.
-  std::deque<std::shared_ptr<const TimelineEntry>> entries_;
+  Entries entries_;
   std::uint64_t made_ = 0;
   std::optional<RingId> forming_;  // the ring that the newest entry tells of
   std::optional<Since> verdict_since_;

@@ -19,8 +19,8 @@ std::string number(NodeId id) { return std::to_string(static_cast<std::uint32_t>
 // When each node was last told to have done so, as far as the timeline reaches.
 std::map<NodeId, SystemTime> times_of(ChangeKind kind, const Timeline& timeline) {
   std::map<NodeId, SystemTime> times;
-  for (const TimelineEntry& entry : timeline.entries()) {
-    for (const Told& told : entry.told) {
+  for (const auto& entry : timeline.entries()) {
+    for (const Told& told : entry->told) {
       if (told.change.kind == kind) {
         for (const NodeId id : told.change.nodes) {
           times[id] = told.at;

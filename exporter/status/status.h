@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -133,14 +132,15 @@ struct Status {
 template <class Tell>
 void for_each_newest_first(const Status& status, Tell tell) {
   auto loss_so_far = status.loss_so_far;
-  for (const TimelineEntry& entry : status.timeline->entries() | std::views::reverse) {
+  const auto& entries = status.timeline->entries();
+  std::for_each(entries.rbegin(), entries.rend(), [&](const auto& entry) {
     const bool lost = std::ranges::any_of(
-        entry.told, [](const Told& told) { return told.change.kind == ChangeKind::quorum_lost; });
-    tell(entry, lost ? loss_so_far : std::nullopt);
+        entry->told, [](const Told& told) { return told.change.kind == ChangeKind::quorum_lost; });
+    tell(*entry, lost ? loss_so_far : std::nullopt);
     if (lost) {
       loss_so_far.reset();  // earlier ones are over
     }
-  }
+  });
 }
 
 // The name of the node, else its id.

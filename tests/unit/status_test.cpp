@@ -42,7 +42,7 @@ TEST(StatusTest, TheVerdictIsThatOfThePresent) {
 TEST(StatusTest, TheVerdictHasItsTime) {
   const Story lost = not_quorate();
   EXPECT_EQ(status(lost).since,
-            (Since{.at = lost.timeline().entries().back().told.back().at, .exact = true}));
+            (Since{.at = lost.timeline().entries().back()->told.back().at, .exact = true}));
   EXPECT_EQ(status(waiting_for_all()).since, (Since{.at = beginning.system, .exact = false}));
 }
 
@@ -105,7 +105,7 @@ TEST(StatusTest, ANodeTellsWhenItLeft) {
   const Status said = status(not_quorate());
   ASSERT_EQ(said.nodes.size(), 3);
   EXPECT_EQ(said.nodes[1].member, false);
-  EXPECT_EQ(said.nodes[1].left_at, said.timeline->entries().back().told.front().at);
+  EXPECT_EQ(said.nodes[1].left_at, said.timeline->entries().back()->told.front().at);
   EXPECT_TRUE(said.nodes[0].local);
 }
 

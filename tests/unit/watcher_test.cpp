@@ -240,10 +240,10 @@ TEST_F(WatcherTest, TheTimelineIsPublishedWithTheState) {
   start();
   run_until_settled();
   ASSERT_EQ(timeline_->entries().size(), 1U);
-  EXPECT_EQ(timeline_->entries()[0].told[0].change.kind, ChangeKind::connected);
+  EXPECT_EQ(timeline_->entries()[0]->told[0].change.kind, ChangeKind::connected);
   fake_corosync::form({.nodeid = 1, .seq = 12}, {1}, false);
   ASSERT_TRUE(run_until([&] { return state_.quorum.losses == 1; }));
-  const auto& told = timeline_->entries().back().told;
+  const auto& told = timeline_->entries().back()->told;
   ASSERT_EQ(told.size(), 2U);
   EXPECT_EQ(told[0].change.kind, ChangeKind::nodes_left);
   EXPECT_EQ(told[0].names[0], "beta");
@@ -279,7 +279,7 @@ TEST_F(WatcherTest, AStormOfChangesLeavesABoundedTimeline) {
   }
   ASSERT_TRUE(run_until([&] { return state_.quorum.changes == flips; }));
   EXPECT_EQ(timeline_->entries().size(), Timeline::most_entries);
-  EXPECT_GT(timeline_->entries().back().number, flips);
+  EXPECT_GT(timeline_->entries().back()->number, flips);
 }
 
 // ---- Readings ----------------------------------------------------------------------------------
