@@ -23,11 +23,14 @@ std::string Page::text(const std::shared_ptr<const ClusterState>& state, SteadyT
     const Known known = known_at(*state, now);
     // Rendered under the lock: others would render the same.
     if (lasting_.state != state || lasting_.known != known) {
-      lasting_ = {
-          .state = state,
-          .known = known,
-          .text = std::make_shared<const std::string>(text_of(present_families(*state, known)) +
-                                                      text_of(history_families(*state)) + build_)};
+      std::string text;
+      text.reserve(lasting_.text ? lasting_.text->size() : 0);  // mostly it is about as long
+      append_text(text, present_families(*state, known));
+      append_text(text, history_families(*state));
+      text += build_;
+      lasting_ = {.state = state,
+                  .known = known,
+                  .text = std::make_shared<const std::string>(std::move(text))};
     }
     lasting = lasting_.text;
     lost_shown_ = std::max(lost_shown_, time_without_quorum(*state, now));

@@ -40,6 +40,10 @@ void append_number(std::string& text, double value) {
 }
 
 void append_escaped(std::string& text, std::string_view value) {
+  if (value.find_first_of("\n\\\"") == std::string_view::npos) {
+    text += value;
+    return;
+  }
   for (const char character : value) {
     switch (character) {
       case '\n':
@@ -75,8 +79,7 @@ void append_series(std::string& text, const MetricFamily& family, const ClientMe
 
 }  // namespace
 
-std::string text_of(const std::vector<MetricFamily>& families) {
-  std::string text;
+void append_text(std::string& text, const std::vector<MetricFamily>& families) {
   for (const MetricFamily& family : families) {
     if (!family.help.empty()) {
       text += "# HELP " + family.name + " " + family.help + "\n";
@@ -87,6 +90,11 @@ std::string text_of(const std::vector<MetricFamily>& families) {
       append_series(text, family, metric);
     }
   }
+}
+
+std::string text_of(const std::vector<MetricFamily>& families) {
+  std::string text;
+  append_text(text, families);
   return text;
 }
 

@@ -13,6 +13,7 @@
 
 namespace corosync_exporter {
 
+void append_text(std::string& text, const std::vector<prometheus::MetricFamily>& families);
 [[nodiscard]] std::string text_of(const std::vector<prometheus::MetricFamily>& families);
 
 }  // namespace corosync_exporter
