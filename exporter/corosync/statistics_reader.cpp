@@ -78,10 +78,7 @@ std::optional<LinkStatistics> StatisticsReader::link(LinkId id) {
   LinkStatistics link{.downs = *downs, .ups = *ups, .traffic = traffic(id)};
   // Before the first sample the minimum is 2^32-1 and the rest 0.
   if (cmap_.number(prefix + "latency_samples").value_or(0) > 0) {
-    // Without pongs the mean stays what it was last, for ever.
-    if (cmap_.number(prefix + "connected").value_or(0) != 0) {
-      link.latency = microseconds(prefix + "latency_ave");
-    }
+    link.latency = microseconds(prefix + "latency_ave");
     link.latency_max = microseconds(prefix + "latency_max");
   }
   return link;

@@ -26,7 +26,7 @@ class StatisticsReader {
   explicit StatisticsReader(Calls& calls, Duration patience = link_patience)
       : patience_{patience}, cmap_{calls, CMAP_MAP_STATS} {}
 
-  // Of those among `ids`, which ascend, that corosync has. A link takes 30 calls, and nothing is
+  // Of those among `ids`, which ascend, that corosync has. A link takes 29 calls, and nothing is
   // lost of what it counts if it is read less often: so one link after the other is read until
   // `patience` is over, one at least, and the next time those that follow. The others keep what
   // they had, if they were ever read.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <string_view>
 #include <utility>
 
@@ -55,8 +56,13 @@ double seconds(SystemTime time) {
   return std::chrono::duration<double>{time.time_since_epoch()}.count();
 }
 
-Labels node_labels(NodeId id, const Node& node) {
-  return {{"node_id", std::to_string(static_cast<std::uint32_t>(id))}, {"node", *node.name}};
+// With room for `more` labels.
+Labels node_labels(NodeId id, const Node& node, std::size_t more = 0) {
+  Labels labels;
+  labels.reserve(2 + more);
+  labels.push_back({"node_id", std::to_string(static_cast<std::uint32_t>(id))});
+  labels.push_back({"node", *node.name});
+  return labels;
 }
 
 // One series for each node that has a name yet and of which `value` knows something.
@@ -232,8 +238,9 @@ void add_qdevice(Families& families, const ClusterState& state, const Votes& vot
   }
 }
 
-Labels link_labels(NodeId id, const Node& node, LinkNumber link) {
-  Labels labels = node_labels(id, node);
+// With room for `more` labels.
+Labels link_labels(NodeId id, const Node& node, LinkNumber link, std::size_t more = 0) {
+  Labels labels = node_labels(id, node, 1 + more);
   labels.push_back({"link", std::to_string(link)});
   return labels;
 }
@@ -303,7 +310,7 @@ void add_link_traffic(Families& families, const ClusterState& state) {
         continue;
       }
       for (const auto& [kind, counters] : link.traffic) {
-        Labels labels = link_labels(id.first, node->second, id.second);
+        Labels labels = link_labels(id.first, node->second, id.second, 1);
         labels.push_back({"kind", std::string{name_of(kind)}});
         family.add(number(counters.*fact.count), std::move(labels));
       }
@@ -322,7 +329,7 @@ void add_per_link(Families& families, const ClusterState& state, std::string_vie
     if (node == state.nodes.end() || !node->second.name) {
       continue;
     }
-    if (const std::optional<double> known = value(link)) {
+    if (const std::optional<double> known = value(id, link)) {
       family.add(*known, link_labels(id.first, node->second, id.second));
     }
   }
@@ -336,16 +343,19 @@ std::optional<double> seconds(std::optional<std::chrono::microseconds> latency) 
 void add_link_statistics(Families& families, const ClusterState& state) {
   add_per_link(families, state, "corosync_link_latency_seconds",
                "Round trip time of the link to the node: knet's moving mean.",
-               [](const LinkStatistics& link) { return seconds(link.latency); });
+               [&state](LinkId id, const LinkStatistics& /*link*/) {
+                 return seconds(latency_of(*state.present, id));
+               });
   add_per_link(families, state, "corosync_link_latency_max_seconds",
                "Highest that the mean round trip time of the link has been.",
-               [](const LinkStatistics& link) { return seconds(link.latency_max); });
-  add_per_link(families, state, "corosync_link_downs_total",
-               "How often the link to the node went down; its state at the start counts as one.",
-               [](const LinkStatistics& link) { return std::optional{number(link.downs)}; });
-  add_per_link(families, state, "corosync_link_ups_total",
-               "How often the link to the node came up.",
-               [](const LinkStatistics& link) { return std::optional{number(link.ups)}; });
+               [](LinkId /*id*/, const LinkStatistics& link) { return seconds(link.latency_max); });
+  add_per_link(
+      families, state, "corosync_link_downs_total",
+      "How often the link to the node went down; its state at the start counts as one.",
+      [](LinkId /*id*/, const LinkStatistics& link) { return std::optional{number(link.downs)}; });
+  add_per_link(
+      families, state, "corosync_link_ups_total", "How often the link to the node came up.",
+      [](LinkId /*id*/, const LinkStatistics& link) { return std::optional{number(link.ups)}; });
   add_link_traffic(families, state);
 }
 

@@ -289,6 +289,20 @@ std::optional<Duration> loss_so_far(const ClusterState& state, SteadyTime now) {
                             : std::nullopt;
 }
 
+std::optional<std::chrono::microseconds> latency_of(const Present& present, LinkId id) {
+  const auto statistics = present.link_statistics.find(id);
+  if (statistics == present.link_statistics.end()) {
+    return std::nullopt;
+  }
+  if (const auto node = present.reachability.find(id.first); node != present.reachability.end()) {
+    const auto link = node->second.links.find(id.second);
+    if (link != node->second.links.end() && !link->second.connected) {
+      return std::nullopt;
+    }
+  }
+  return statistics->second.latency;
+}
+
 Duration time_without_quorum(const ClusterState& state, SteadyTime now) {
   const QuorumHistory& history = state.quorum;
   return history.lost + (history.lost_since ? loss_under_way(state, now) : Duration::zero());

@@ -167,8 +167,8 @@ struct TrafficCounters {
   bool operator==(const TrafficCounters&) const = default;
 };
 struct LinkStatistics {  // cmap's stats.knet.nodeN.linkL
-  // knet's moving mean, which stands still while the link is down: then it is empty. And that
-  // mean's maximum. Both are empty before the first sample.
+  // knet's moving mean, which stands still while the link is down (latency_of); and that mean's
+  // maximum. Both are empty before the first sample.
   std::optional<std::chrono::microseconds> latency{};
   std::optional<std::chrono::microseconds> latency_max{};
   std::uint64_t downs = 0;
@@ -359,6 +359,10 @@ struct Known {
   bool operator==(const Known&) const = default;
 };
 [[nodiscard]] Known known_at(const ClusterState& state, SteadyTime now);
+
+// The link's latency. Empty where it is not known, and while the link is not connected.
+[[nodiscard]] std::optional<std::chrono::microseconds> latency_of(const Present& present,
+                                                                  LinkId id);
 
 // How long the loss under way has lasted, as far as it was seen. Empty unless not quorate and
 // connected.

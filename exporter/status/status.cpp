@@ -54,7 +54,7 @@ std::vector<LinkView> links_of(const ClusterState& state, Known known, NodeId id
       if (link_id.first == id) {
         LinkView& link = links[link_id.second];
         link.number = link_id.second;
-        link.latency = statistics.latency;
+        link.latency = latency_of(*state.present, link_id);
         link.latency_max = statistics.latency_max;
         link.downs = statistics.downs;
         link.ups = statistics.ups;

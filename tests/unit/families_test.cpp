@@ -239,6 +239,18 @@ TEST(LinkFamiliesTest, ALatencyIsInSecondsAndUnknownBeforeItsFirstSample) {
   EXPECT_FALSE(text.has(R"(corosync_link_latency_seconds{node_id="3",node="three",link="0"})"));
 }
 
+// knet's mean stands still then, so it would go on to say how it was before.
+TEST(LinkFamiliesTest, ALatencyIsUnknownWhileTheLinkIsDown) {
+  const auto statistics =
+      LinkStatisticsRead{{{{id(2), 0}, {.latency = std::chrono::microseconds{150}}},
+                          {{id(2), 1}, {.latency = std::chrono::microseconds{160}}}}};
+  const Reachability half{.reachable = true,
+                          .links = {{0, {.connected = false}}, {1, {.connected = true}}}};
+  const PageText text = page(quorate().read(statistics).read(ReachabilityRead{{{id(2), half}}}));
+  EXPECT_FALSE(text.has(R"(corosync_link_latency_seconds{node_id="2",node="two",link="0"})"));
+  EXPECT_EQ(text.at(R"(corosync_link_latency_seconds{node_id="2",node="two",link="1"})"), 0.00016);
+}
+
 TEST(LinkFamiliesTest, GoWithTheSourceThatTheyAreFrom) {
   Story story = quorate();
   story.read(ReachabilityRead{{{id(2), {.reachable = true}}}});

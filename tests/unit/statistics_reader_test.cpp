@@ -38,10 +38,9 @@ class StatisticsReaderTest : public CorosyncTest {
 TEST_F(StatisticsReaderTest, ALinkHasAllItsFields) {
   const std::string link = "stats.knet.node2.link1.";
   std::map<std::string, fake_corosync::CmapValue> statistics{
-      {link + "connected", std::uint8_t{1}},     {link + "down_count", std::uint32_t{11}},
-      {link + "up_count", std::uint32_t{12}},    {link + "latency_samples", std::uint32_t{13}},
-      {link + "latency_ave", std::uint32_t{14}}, {link + "latency_max", std::uint32_t{15}},
-      {link + "latency_min", std::uint32_t{16}}};
+      {link + "down_count", std::uint32_t{11}},      {link + "up_count", std::uint32_t{12}},
+      {link + "latency_samples", std::uint32_t{13}}, {link + "latency_ave", std::uint32_t{14}},
+      {link + "latency_max", std::uint32_t{15}},     {link + "latency_min", std::uint32_t{16}}};
   std::uint64_t next = 100;
   std::map<Traffic, TrafficCounters> traffic;
   const std::map<Traffic, std::string> names{{Traffic::data, "data"},
@@ -79,27 +78,13 @@ TEST_F(StatisticsReaderTest, ALinkOfWhichACountIsMissingIsNone) {
 
 TEST_F(StatisticsReaderTest, ALatencyThatIsMissingIsUnknown) {
   const std::string link = "stats.knet.node2.link1.";
-  set({{link + "connected", std::uint8_t{1}},
-       {link + "down_count", std::uint32_t{1}},
+  set({{link + "down_count", std::uint32_t{1}},
        {link + "up_count", std::uint32_t{1}},
        {link + "latency_samples", std::uint32_t{1}}});
   const auto links = read({{id(2), 1}});
   ASSERT_EQ(links.size(), 1U);
   EXPECT_EQ(links.begin()->second.latency, std::nullopt);
   EXPECT_EQ(links.begin()->second.latency_max, std::nullopt);
-}
-
-TEST_F(StatisticsReaderTest, ALatencyIsUnknownWhileTheLinkIsDown) {
-  const std::string link = "stats.knet.node2.link0.";
-  set({{link + "down_count", std::uint32_t{2}},
-       {link + "up_count", std::uint32_t{1}},
-       {link + "connected", std::uint8_t{0}},
-       {link + "latency_samples", std::uint32_t{7}},
-       {link + "latency_ave", std::uint32_t{8}},
-       {link + "latency_max", std::uint32_t{9}}});
-  const LinkStatistics only = read({{id(2), 0}}).at({id(2), 0});
-  EXPECT_EQ(only.latency, std::nullopt);
-  EXPECT_EQ(only.latency_max, 9us);
 }
 
 TEST_F(StatisticsReaderTest, ALatencyIsUnknownBeforeItsFirstSample) {
