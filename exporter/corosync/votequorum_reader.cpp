@@ -23,6 +23,7 @@ NodeVotes node_votes(const votequorum_info& info) {
   const auto has = [&](unsigned int flag) { return (info.flags & flag) != 0; };
   NodeVotes node{.votes = info.node_votes};
   if (info.node_state == VOTEQUORUM_NODESTATE_MEMBER) {
+    node.expected = info.node_expected_votes;
     node.qdevice = Qdevice{.registered = has(VOTEQUORUM_INFO_QDEVICE_REGISTERED),
                            .alive = has(VOTEQUORUM_INFO_QDEVICE_ALIVE),
                            .casting_vote = has(VOTEQUORUM_INFO_QDEVICE_CAST_VOTE),

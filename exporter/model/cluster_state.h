@@ -95,7 +95,9 @@ struct Qdevice {
 };
 struct NodeVotes {
   std::uint32_t votes = 0;
-  std::optional<Qdevice> qdevice{};  // only of members: corosync keeps a dead node's flags for ever
+  // Only of members: corosync keeps what a dead node said last for ever.
+  std::optional<std::uint32_t> expected{};
+  std::optional<Qdevice> qdevice{};
   bool operator==(const NodeVotes&) const = default;
 };
 struct Votes {  // struct votequorum_info in votequorum.h

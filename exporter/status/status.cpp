@@ -161,10 +161,14 @@ class Warnings {
       add({.kind = WarningKind::no_vote_to_spare,
            .message = "No vote to spare: losing one more loses quorum"});
     }
-    if (votes.expected != votes.highest_expected) {
-      add({.kind = WarningKind::expected_votes_differ,
-           .message = "This node expects " + counted(votes.expected, "vote") +
-                      ", another one expects " + std::to_string(votes.highest_expected)});
+    // Not highest_expected: with last_man_standing it stays where all is well.
+    for (const auto& [id, node] : votes.nodes) {
+      if (node.expected.value_or(votes.expected) != votes.expected) {
+        add({.kind = WarningKind::expected_votes_differ,
+             .message = label_of(status_, id) + " expects " + counted(*node.expected, "vote") +
+                        ", this node " + std::to_string(votes.expected),
+             .node = id});
+      }
     }
   }
 

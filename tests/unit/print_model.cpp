@@ -112,7 +112,8 @@ void PrintTo(const Qdevice& qdevice, std::ostream* out) {
 }
 
 void PrintTo(const NodeVotes& votes, std::ostream* out) {
-  *out << "{votes " << votes.votes << " qdevice " << text(votes.qdevice) << "}";
+  *out << "{votes " << votes.votes << " expected " << text(votes.expected) << " qdevice "
+       << text(votes.qdevice) << "}";
 }
 
 void PrintTo(const Votes& votes, std::ostream* out) {

@@ -164,6 +164,18 @@ TEST(StatusTest, WarnsOfADeviceThatIsRegisteredAndCastsNoVote) {
   EXPECT_EQ(status(qdevice()).votes->device_cast, 2);
 }
 
+// As where last_man_standing has lowered what is expected.
+TEST(StatusTest, ThatMoreVotesWereExpectedOnceIsNoWarning) {
+  Story story = quorate();
+  Votes fewer{.expected = 3, .highest_expected = 4, .present = 3, .required = 2};
+  for (const NodeId node : ids({1, 2, 3})) {
+    fewer.nodes[node] = {.votes = 1, .expected = 3};
+  }
+  EXPECT_EQ(kinds(story.read(VotesRead{fewer})), Kinds{});
+  fewer.nodes[id(3)].expected = 4;
+  EXPECT_EQ(kinds(story.read(VotesRead{fewer})), (Kinds{"expected_votes_differ"}));
+}
+
 TEST(StatusTest, ASchedulingPauseIsForgottenAfterAnHour) {
   Story story = quorate();
   Totem of_old = totem();

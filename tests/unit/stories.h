@@ -193,6 +193,7 @@ inline Story qdevice() {
                 .registered = true, .alive = true, .casting_vote = true, .master_wins = false}}},
       {id(2),
        {.votes = 1,
+        .expected = 6,
         .qdevice =
             Qdevice{
                 .registered = true, .alive = false, .casting_vote = false, .master_wins = true}}},

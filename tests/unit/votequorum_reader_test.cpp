@@ -36,6 +36,17 @@ TEST_F(VotequorumReaderTest, VotesHaveAllTheirFields) {
   EXPECT_EQ(votes.nodes.size(), 3U);
 }
 
+TEST_F(VotequorumReaderTest, WhatANodeExpectsCountsWhileItIsAMember) {
+  fake_corosync::change([](Cluster& cluster) {
+    cluster.infos[2].node_expected_votes = 41;
+    cluster.infos[3].node_expected_votes = 42;
+    cluster.infos[3].node_state = VOTEQUORUM_NODESTATE_DEAD;
+  });
+  const Votes votes = read_votes();
+  EXPECT_EQ(votes.nodes.at(id(2)).expected, 41U);
+  EXPECT_EQ(votes.nodes.at(id(3)).expected, std::nullopt);
+}
+
 TEST_F(VotequorumReaderTest, TheClustersFiguresAreTheOwnNodes) {
   fake_corosync::change([](Cluster& cluster) {
     cluster.local_node = 2;
