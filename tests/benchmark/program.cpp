@@ -33,7 +33,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto patience = 30s;
+constexpr auto patience = 120s;
 
 void add_link(fake_corosync::Cluster& cluster, std::uint32_t node, std::uint32_t link) {
   std::uint64_t value = 1'000'000 + node * 1'000 + link * 100;
@@ -126,11 +126,20 @@ void add_node(fake_corosync::Cluster& cluster, std::uint32_t node, std::uint32_t
   }
 }
 
+std::size_t links_of(const fake_corosync::Cluster& cluster) {
+  std::size_t count = 0;
+  for (const auto& [node, status] : cluster.statuses) {
+    count += static_cast<std::size_t>(
+        std::ranges::count_if(status.link_status, [](const auto& link) { return link.enabled; }));
+  }
+  return count;
+}
+
 // Whether all was read of all that there is.
 bool is_full(const ClusterState& state, const fake_corosync::Cluster& cluster) {
   return is_synced(state) && state.present->votes && state.present->totem &&
          state.present->reachability.size() == cluster.statuses.size() &&
-         state.present->link_statistics.size() >= cluster.statuses.size();
+         state.present->link_statistics.size() == links_of(cluster);
 }
 
 }  // namespace
@@ -205,6 +214,15 @@ class Program::Core {
   }
 
  private:
+  // Members, as other threads ring them; yet of the loop, however that ends.
+  struct Wakeups {
+    Core& core;
+    ~Wakeups() {
+      core.stop_.reset();
+      core.time_loop_.reset();
+    }
+  };
+
   void run(std::chrono::milliseconds poll_interval, std::promise<void>& ready) {
     const Logger log{LogLevel::error};
     const LiveConfig web_config{std::nullopt, log};
@@ -240,11 +258,10 @@ class Program::Core {
       }
     });
     stop_.emplace(loop, [&] { loop.stop(); });
+    const Wakeups end_before_loop{*this};
     watcher.start();
     ready.set_value();
     loop.run();
-    stop_.reset();
-    time_loop_.reset();
     if (!watcher.stop(patience)) {
       throw std::runtime_error{"the watcher does not stop"};
     }

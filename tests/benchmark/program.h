@@ -2,7 +2,8 @@
 // The whole program but its main(), in this process and on a fake corosync that does at once what
 // it is told: what is left is what the program itself takes.
 //
-// Threads: Program runs its loop on a thread of its own; its members may be called from one other.
+// Threads: Program runs its loop on a thread of its own; the const members may be called from any,
+// the others from one.
 #pragma once
 
 #include <atomic>
