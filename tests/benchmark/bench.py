@@ -2,7 +2,6 @@
 """What the benchmarks share: a cluster, processes in its first node and what they cost, tables."""
 
 import contextlib
-import math
 import os
 import pathlib
 import re
@@ -30,8 +29,8 @@ def cluster(nodes=3, links=1):
     with tempfile.TemporaryDirectory() as directory:
         made = Lab(pathlib.Path(directory) / 'lab', nodes=nodes, links=links)
         made.directory.parent.mkdir(exist_ok=True)
-        made.up()
         try:
+            made.up()
             made.mend()
             yield made
         finally:
@@ -179,12 +178,6 @@ def note(*words):
 
 def median(rows, name):
     return statistics.median(row[name] for row in rows)
-
-
-def percentile(values, part):
-    """The smallest value that at least `part` of all are not above."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(len(ordered) * part) - 1)]
 
 
 def figure(value):

@@ -45,10 +45,11 @@ _SCRAPES = 100
 
 
 def _memory_after_scrapes(cluster, pid):
+    """What it takes before and after, and how many there were."""
     before = bench.memory(pid)
-    for path in ('/metrics', '/', '/api/v1/status'):
-        bench.wrk(cluster, ADDRESS, 1, keep=False, path=path)
-    return before, bench.memory(pid)
+    requests = sum(bench.wrk(cluster, ADDRESS, 1, keep=False, path=path)['requests']
+                   for path in ('/metrics', '/', '/api/v1/status'))
+    return before, bench.memory(pid), requests
 
 
 def _memory_with_tls(cluster):
@@ -113,7 +114,7 @@ def _start(cluster):
 
 def _report(seconds, alone, costs, plain, tls, times):
     exporter, corosync = costs['exporter'], costs['corosync']
-    idle, used = plain
+    idle, used, requests = plain
     served, full = ([pair[column] for pair in times] for column in (0, 1))
     return '\n\n'.join([
         f'A real cluster of {NODES} nodes with one link; {seconds} s each, nobody scrapes, default '
@@ -126,25 +127,8 @@ def _report(seconds, alone, costs, plain, tls, times):
         bench.table(['memory', 'RssAnon', 'RssShmem', 'RSS'], [
             [when, *(mebibytes(memory[kind]) for kind in ('anonymous', 'shared', 'resident'))]
             for when, memory in (
-                ('before the first scrape', idle), ('after some 20,000 requests of all pages', used),
+                ('before the first scrape', idle), (f'after {requests:,} requests of all pages', used),
                 (f'with TLS, after {_SCRAPES} scrapes', tls))]),
         bench.table(['start-up, ms', 'median', 'longest'], [
             ['until it answers', statistics.median(served), max(served)],
             ['until a page with everything', statistics.median(full), max(full)]])])
-
-
-def readings(quick):
-    """tests/benchmark/reading, as it speaks for itself."""
-    arguments = ('--seconds', '5', '3') if quick else ()
-    done = subprocess.run([bench.ROOT / 'tests' / 'benchmark' / 'reading', *arguments],
-                          check=True, stdout=subprocess.PIPE, text=True)
-    return f'A node of a real cluster, at the default poll interval.\n\n```\n{done.stdout}```'
-
-
-def soak(quick):
-    """tests/benchmark/soak, the same."""
-    seconds = 20 if quick else 600
-    done = subprocess.run([bench.ROOT / 'tests' / 'benchmark' / 'soak', '--seconds', str(seconds)],
-                          check=True, stdout=subprocess.PIPE, text=True)
-    return ('10 scrapes a second, of all pages, and on the fake 2 events a second. The last column '
-            'is a fit with its standard error.\n\n' + done.stdout.rstrip('\n'))
