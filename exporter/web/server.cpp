@@ -44,7 +44,7 @@ constexpr int internal_error = 500;
 
 // A thread serves one connection: so many clients may dawdle before others have to wait. An address
 // has a third of them at most. More threads would take more memory: some 75 KiB each, once all have
-// had their turn.
+// had their turn. tests/benchmark/static_answer.cpp has as many.
 constexpr const char* threads = "24";
 constexpr int connections_of_one_address = 8;
 

@@ -2,6 +2,8 @@
 """What a scrape costs, side by side: this exporter, ha_cluster_exporter, and servers that only
 write the same bytes. All by turns in one run: the ratios hold on any machine."""
 
+import statistics
+import subprocess
 import threading
 import time
 
@@ -125,11 +127,17 @@ def _measure(cluster, corosync, pid, name, seconds, keep, alone):
                   'opened': opened / requests, 'shm': shm.bytes()}
 
 
-_TITLES = {'exporter': 'corosync-exporter', 'ha_cluster_exporter': 'ha_cluster_exporter 1.3.1',
-           'nginx': 'nginx, the same bytes', 'static': 'civetweb, the same bytes'}
+def _titles():
+    # Debian's answers --version with none; it may have been installed otherwise.
+    asked = subprocess.run(['dpkg-query', '--show', '--showformat=${source:Upstream-Version}',
+                            'prometheus-hacluster-exporter'], capture_output=True, text=True)
+    return {'exporter': 'corosync-exporter',
+            'ha_cluster_exporter': f'ha_cluster_exporter {asked.stdout}'.rstrip(),
+            'nginx': 'nginx, the same bytes', 'static': 'civetweb, the same bytes'}
 
 
 def _report(rows, size, seconds, kept_connections, kept_shm):
+    titles = _titles()
     parts = [
         f'A real cluster of {NODES} nodes, one client that asks as fast as it is answered, for '
         f'{seconds} s by turns; medians of {len(next(iter(rows.values())))} rounds; a page of '
@@ -139,20 +147,20 @@ def _report(rows, size, seconds, kept_connections, kept_shm):
         lines = []
         for name in SERVERS:
             taken = rows[keep, name]
-            lines.append([_TITLES[name], *(bench.median(taken, what) for what in
+            lines.append([titles[name], *(bench.median(taken, what) for what in
                                            ('p50', 'p99', 'rate', 'cpu')),
                           f"{bench.median(taken, 'corosync'):.2f}"])
         parts += [f'{title}:', bench.table(
             ['', 'p50, µs', 'p99, µs', 'scrapes/s', 'CPU a scrape, µs',
              'of corosync a scrape, µs'], lines), _ratios(rows, keep)]
-    parts.append(_ipc(rows, kept_connections, kept_shm))
+    parts.append(_ipc(rows, titles, kept_connections, kept_shm))
     return '\n\n'.join(parts)
 
 
 def _ratios(rows, keep):
     def of(name, what):
         # Of each round, as the machine's noise lasts longer than a round.
-        return bench.statistics.median(
+        return statistics.median(
             theirs[what] / ours[what]
             for theirs, ours in zip(rows[keep, name], rows[keep, 'exporter']))
     share = bench.median(rows[keep, 'exporter'], 'corosync_share')
@@ -162,11 +170,11 @@ def _ratios(rows, keep):
             f'{share:+.2f} % of a core more than without.')
 
 
-def _ipc(rows, kept_connections, kept_shm):
+def _ipc(rows, titles, kept_connections, kept_shm):
     theirs = rows[False, 'ha_cluster_exporter']
     opened = bench.median(rows[False, 'exporter'], 'opened')
     return bench.table(
         ['', 'IPC connections kept', 'opened a scrape', '/dev/shm'],
-        [['corosync-exporter', str(kept_connections), f'{opened:.3f}', bench.mebibytes(kept_shm)],
-         ['ha_cluster_exporter 1.3.1', '0', bench.median(theirs, 'opened'),
+        [[titles['exporter'], str(kept_connections), f'{opened:.3f}', bench.mebibytes(kept_shm)],
+         [titles['ha_cluster_exporter'], '0', bench.median(theirs, 'opened'),
           f"up to {bench.mebibytes(max(row['shm'] for row in theirs))} meanwhile"]])
