@@ -29,8 +29,9 @@ class Stalls:
             woke = time.time()
             if woke - due > _SHORTEST:
                 if self.spans and due - self.spans[-1][1] < 2 * _INTERVAL:
-                    due, _ = self.spans.pop()
-                self.spans.append((due, woke))
+                    self.spans[-1] = (self.spans[-1][0], woke)
+                else:
+                    self.spans.append((due, woke))
             due = woke + _INTERVAL
 
 

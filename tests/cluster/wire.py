@@ -26,8 +26,10 @@ class Wire:
 
     def remove(self):
         self._carrier.stdin.close()
-        self._carrier.wait(timeout=5)
+        status = self._carrier.wait(timeout=5)
         self._carrier.stdout.close()
+        if status != 0:
+            raise RuntimeError(f'slow_wire.py ended with {status}: nothing went through')
         self._switch(f'link delete {self._name}',
                      f'link set {self._port} master link{self._link}')
 
