@@ -20,7 +20,7 @@ LATE_SECONDS = 1.0
 # Corosync's stamps step by 4 ms, and may be of up to one step before.
 STAMP_SECONDS = 0.01
 
-# Between a loss's two ends as logged and as seen: the tolerance of one loss, but for stalls.
+# Between a loss's two ends as logged and as seen: the tolerance of each loss, but for stalls.
 LOSS_SECONDS = 0.05
 
 # When the exporter gives up a call that hangs, and with it the connection: the call began at a
@@ -103,7 +103,7 @@ class Tally:
     left: tuple = ()
     # The time without quorum, but for a loss that lasts. Where nobody knows exactly it is a range.
     lost: Span = Span(0, 0)
-    timed: int = 0  # how many losses that is the sum of
+    timed: int = 0  # how many losses of that no page has told the length of
     lost_since: Span | None = None
     # What it was told last
     ring: tuple | None = None
@@ -173,7 +173,8 @@ class Judge:
         # The difference to what it resembles most.
         wrong, _ = min(complaints,
                        key=lambda each: (len(each[0]), each[1].connected != said.up))
-        self._possible = [standing for wrong, standing in complaints if not wrong] or reachable
+        self._possible = [_anchored(standing, said.lost_seconds)
+                          for wrong, standing in complaints if not wrong] or reachable
         return wrong
 
     # --- which states there are ---
@@ -377,15 +378,30 @@ class Judge:
         compare('corosync_quorum_losses_total', said.quorum_losses, tally.quorum_losses)
         compare('corosync_membership_changes_total', said.membership_changes,
                 tally.membership_changes)
-        # A node has no series before its name was looked up.
-        for node, joins in said.joins.items():
-            compare(f'corosync_node_joins_total of node {node}', joins, tally.joined.count(node))
-        for node, leaves in said.leaves.items():
-            compare(f'corosync_node_leaves_total of node {node}', leaves, tally.left.count(node))
+        for family, counts, nodes in (('corosync_node_joins_total', said.joins, tally.joined),
+                                      ('corosync_node_leaves_total', said.leaves, tally.left)):
+            for node, count in counts.items():
+                compare(f'{family} of node {node}', count, nodes.count(node))
+            # A node has no series before its name was looked up.
+            if said.is_named:
+                compare(f'nodes without {family}', {*tally.members, *nodes} - set(counts), set())
         lost = tally.until(self._seen_until(Span(said.begin, said.end)))
         slack = lost.timed * LOSS_SECONDS
         if not lost.lost.begin - slack <= said.lost_seconds <= lost.lost.end + slack:
             wrong.append(
                 f'corosync_quorum_lost_seconds_total: the page says {said.lost_seconds:.3f}, the '
-                f'log {lost.lost.begin:.3f} to {lost.lost.end:.3f}, over {lost.timed} losses')
+                f'log {lost.lost.begin:.3f} to {lost.lost.end:.3f}, {lost.timed} losses since the '
+                'last known')
         return wrong
+
+
+def _anchored(standing, lost_seconds):
+    """The standing of which a page was true: between two losses it tells how long those took.
+
+    Else the tolerances of all of an exporter's losses would add up.
+    """
+    tally = standing.tally
+    if tally.lost_since:
+        return standing
+    tally = dataclasses.replace(tally, lost=Span(lost_seconds, lost_seconds), timed=0)
+    return dataclasses.replace(standing, tally=tally)
