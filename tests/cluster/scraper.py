@@ -2,7 +2,6 @@
 """Scrapes an exporter at a steady pace, from a thread of its own."""
 
 import dataclasses
-import http.client
 import threading
 import time
 
@@ -28,6 +27,7 @@ class Scraper:
         self._stop = threading.Event()
         # Set while the exporter can take no connection.
         self.excused = False
+        self.newest = 0.0  # when the newest scrape began
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -55,7 +55,8 @@ class Scraper:
                     text = answer.body
                 else:
                     error = f'answered {answer.status}'
-            except (OSError, http.client.HTTPException) as failure:
+            except Exception as failure:
                 error = repr(failure)
             self._scrapes.append(
                 Scrape(begin, time.time(), text, error, excused or self.excused))
+            self.newest = begin

@@ -6,12 +6,13 @@ import random
 import time
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Step:
     begin: float
-    end: float
     text: str
     is_fault: bool  # else it undoes one
+    end: float | None = None  # None while it is done, and for one that failed
+    refused: bool = False  # by corosync: nothing was done
 
 
 # Of each kind of step: how often it comes, among those that can.
@@ -120,7 +121,7 @@ class Storm:
         }
 
     def _do(self, words, is_fault, deed, *arguments):
-        begin = time.time()
-        refused = deed(*arguments) is False
-        self.steps.append(
-            Step(begin, time.time(), words + (' (refused)' if refused else ''), is_fault))
+        step = Step(time.time(), words, is_fault)
+        self.steps.append(step)
+        step.refused = deed(*arguments) is False
+        step.end = time.time()

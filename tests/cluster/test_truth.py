@@ -3,8 +3,8 @@
 """A storm of faults over real clusters: every page says what corosync's log says that it was told.
 
 An exporter on each node is scraped all the time, and each page judged; see judge.py. When the
-storm rests, the pages also say what corosync's tools say. A failure tells how to have the same
-storm again.
+storm rests, the pages also say what corosync's tools say. It begins with the command to have the
+same storm again.
 """
 
 import argparse
@@ -30,8 +30,12 @@ FLAGS = (f'--corosync.stale-after={SETTINGS.stale_after}s',
 
 SCRAPE_INTERVAL = 0.25
 
-# What a scrape should take. On a busy machine it may take up to case.SCRAPE_SECONDS.
+# What a scrape should take. On a busy machine so few may take longer, up to case.SCRAPE_SECONDS,
 GOOD_SCRAPE_SECONDS = 0.25
+SLOW_SHARE = 0.01
+
+# of at least so many of all: the others were close to a stall, or of a starved exporter.
+TIMED_SHARE = 0.5
 
 # Until corosync's log is in its file.
 WRITTEN_SECONDS = 1
@@ -60,11 +64,13 @@ class TruthCase(case.ClusterCase):
     def start(self):
         self.faults = Faults(self.lab)
         self.logs = {node: Log(self.lab.log_file(node)) for node in self.lab.nodes}
-        self.seconds = []
+        self.scrapes = 0
+        self.seconds = []  # of those that are held to their time
         self.stalls = Stalls()
         self.addCleanup(self.stalls.stop)
         self.storm = Storm(OPTIONS.seed, self.faults, self)
         self.watches = {}
+        self.retired = []  # the watches of exporters that were ended, while there is more to judge
         self.addCleanup(lambda: [watch.scraper.stop() for watch in self.watches.values()])
         for node in self.lab.nodes:
             self._watch(node)
@@ -87,8 +93,7 @@ class TruthCase(case.ClusterCase):
             self.feed(node)
         watch = self.watches[node]
         watch.scraper.stop()
-        time.sleep(WRITTEN_SECONDS)
-        self._judge(node, time.time())
+        self.retired.append(watch)
         end(watch.exporter)
         self._watch(node)
 
@@ -115,6 +120,7 @@ class TruthCase(case.ClusterCase):
     # --- the storm ---
 
     def weather(self):
+        print(self._command(), file=sys.stderr)
         self.start()
         end = time.monotonic() + OPTIONS.duration
         try:
@@ -128,6 +134,7 @@ class TruthCase(case.ClusterCase):
         except Exception as error:
             raise AssertionError(self._story(error)) from error
         self._report()
+        self._assert_scrapes_are_fast()
 
     def _calm(self):
         self.storm.calm()
@@ -137,60 +144,79 @@ class TruthCase(case.ClusterCase):
             self.assert_agrees(watch.exporter, case.NOTICE_SECONDS)
 
     def _judge_all(self):
+        until = time.time()
+        for node, watch in self.watches.items():
+            wait_until(lambda: watch.scraper.excused or watch.scraper.newest > until,
+                       case.NOTICE_SECONDS, f'the exporter of node {node} is scraped')
         time.sleep(WRITTEN_SECONDS)
-        for node in self.lab.nodes:
-            self._judge(node, time.time() - WRITTEN_SECONDS)
+        for watch in [*self.retired, *self.watches.values()]:
+            self._judge(watch, until)
+        self.retired = [watch for watch in self.retired
+                        if watch.exporter.node in self.faults.frozen]
 
-    def _judge(self, node, until):
+    def _judge(self, watch, until):
         """All pages so far. Those of a frozen node wait, as what it logged may be frozen too."""
+        node = watch.exporter.node
         if node in self.faults.frozen:
             until = min(until, self.faults.fates[node].freezes[-1][0].begin - WRITTEN_SECONDS)
-        log = self.logs[node]
-        log.read()
-        watch = self.watches[node]
+        self.logs[node].read()
         for scrape in watch.scraper.take(until):
-            if not scrape.excused:
+            self.scrapes += 1
+            # Just before or after a stall the machine has much to catch up on.
+            if not (scrape.excused
+                    or stalled(self.stalls.spans, scrape.begin - 1, scrape.end + 1)):
                 self.seconds.append(scrape.seconds)
-                # Just before or after a stall the machine has much to catch up on.
-                if not stalled(self.stalls.spans, scrape.begin - 1, scrape.end + 1):
-                    self.assertLess(scrape.seconds, case.SCRAPE_SECONDS,
-                                    f'a scrape of node {node} at {_clock(scrape.begin)}')
+                self.assertLess(scrape.seconds, case.SCRAPE_SECONDS,
+                                f'a scrape of node {node} at {_clock(scrape.begin)}')
             if scrape.text is None:
                 self.assertTrue(scrape.excused,
                                 f'node {node} at {_clock(scrape.begin)}: {scrape.error}')
                 continue
             said = Said.by(Page(scrape.text), scrape.begin, scrape.end)
             if wrong := watch.judge.hold(said):
-                raise Untrue(node, said, wrong)
+                raise Untrue(watch.exporter, said, wrong)
+
+    def _assert_scrapes_are_fast(self):
+        timed = len(self.seconds)
+        self.assertGreater(timed, TIMED_SHARE * self.scrapes, f'timed of {self.scrapes} scrapes')
+        self.assertLess(self._slow(), SLOW_SHARE * timed, f'slow ones of {timed} scrapes')
+
+    def _slow(self):
+        return sum(seconds > GOOD_SCRAPE_SECONDS for seconds in self.seconds)
 
     def _report(self):
         seconds = sorted(self.seconds)
         stalls = [end - begin for begin, end in self.stalls.spans]
-        faults = sum(step.is_fault for step in self.storm.steps)
+        faults = sum(step.is_fault and not step.refused for step in self.storm.steps)
         print(f'seed {OPTIONS.seed}: {len(self.storm.steps)} steps, {faults} faults, '
-              f'{len(seconds)} pages; a scrape took {1000 * seconds[len(seconds) // 2]:.0f} ms in '
-              f'the median, {1000 * seconds[len(seconds) * 99 // 100]:.0f} ms at p99, '
-              f'{1000 * seconds[-1]:.0f} ms at most, '
-              f'{sum(each > GOOD_SCRAPE_SECONDS for each in seconds)} of them over '
+              f'{self.scrapes} scrapes; of {len(seconds)} that were timed one took '
+              f'{1000 * seconds[len(seconds) // 2]:.0f} ms in the median, '
+              f'{1000 * seconds[len(seconds) * 99 // 100]:.0f} ms at p99, '
+              f'{1000 * seconds[-1]:.0f} ms at most, {self._slow()} of them over '
               f'{1000 * GOOD_SCRAPE_SECONDS:.0f} ms. The machine stood still {len(stalls)} times, '
               f'for {sum(stalls):.1f} s in all, {max(stalls, default=0):.1f} s at most',
               file=sys.stderr)
 
     # --- when it fails ---
 
+    def _command(self):
+        return (f'tests/cluster/test_truth.py --seed {OPTIONS.seed} --nodes {self.NODES} '
+                f'--duration {OPTIONS.duration:g}')
+
     def _story(self, error):
-        lines = [f'with --seed {OPTIONS.seed} --nodes {self.NODES} '
-                 f'--duration {OPTIONS.duration:g}:', str(error), 'The steps were:']
-        lines += [f'  {_clock(step.begin)} to {_clock(step.end)}: {step.text}'
+        lines = [f'{self._command()}:', str(error), 'The steps were:']
+        lines += [f'  {_clock(step.begin)} to {_clock(step.end) if step.end else "now"}: '
+                  f'{step.text}{" (refused)" if step.refused else ""}'
                   for step in self.storm.steps]
         if isinstance(error, Untrue):
-            lines.append(f"Node {error.node}'s corosync logged around it:")
+            node = error.exporter.node
+            lines.append(f"Node {node}'s corosync logged around it:")
             lines += [f'  {_clock(line.time)} [{line.subsystem}] {line.text}'
-                      for line in self.lab.log(error.node)
+                      for line in self.lab.log(node)
                       if abs(line.time - error.said.end) < AROUND_SECONDS
                       and line.subsystem in ('QUORUM', 'MAIN', 'TOTEM')]
             lines.append('Its exporter:')
-            lines.append(self.watches[error.node].exporter.log())
+            lines.append(error.exporter.log())
         return '\n'.join(lines)
 
     def tell_what_was_logged(self):
@@ -198,11 +224,11 @@ class TruthCase(case.ClusterCase):
 
 
 class Untrue(AssertionError):
-    def __init__(self, node, said, wrong):
+    def __init__(self, exporter, said, wrong):
         super().__init__('\n'.join(
-            [f"node {node}'s page of {_clock(said.begin)} to {_clock(said.end)} is wrong:",
+            [f"node {exporter.node}'s page of {_clock(said.begin)} to {_clock(said.end)} is wrong:",
              *(f'  {each}' for each in wrong)]))
-        self.node = node
+        self.exporter = exporter
         self.said = said
 
 
