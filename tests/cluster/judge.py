@@ -309,6 +309,11 @@ class Judge:
         for frozen, thawed in self._fate.freezes:
             spans.append(Span(frozen.begin, thawed.end if thawed else math.inf))
         spans.extend(Span(begin, end) for begin, end in self._stalls if end - begin > LATE_SECONDS)
+        # One that connected while it was starved may be without the connections by which it asks.
+        for begin, end in self._fate.starved:
+            end = end + self._settings.poll_interval if end else math.inf
+            spans.extend(Span(connection.told[0].time, end) for connection in self._connections
+                         if begin <= connection.told[0].time <= end)
         merged = []
         for span in sorted(spans, key=lambda span: span.begin):
             # In a short while between two nobody has to have got a word in.

@@ -314,6 +314,15 @@ class JudgeTest(unittest.TestCase):
         starved = [[moment(5), moment(7)]]
         self.assertFalse(is_noticed(story=story, starved=starved))
 
+    def test_an_exporter_that_connected_while_starved_may_be_silent(self):
+        silent = page(9, ALL, 1, 0, 1, 1, 1, 0, up=False)
+        pages = [*PAGES[:3], silent, *PAGES[3:]]
+        for starved, is_excused in (([], False), ([[moment(1.5), moment(9.5)]], True),
+                                    ([[moment(2.5), moment(9.5)]], False),
+                                    ([[moment(1.5), moment(6)]], False)):
+            with self.subTest(starved=starved):
+                self.assertEqual(not is_noticed(pages=pages, starved=starved), is_excused)
+
     def test_the_story_of_another_exporter_is_noticed(self):
         self.assertTrue(is_noticed(pid=43))
 
