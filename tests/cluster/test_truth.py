@@ -47,8 +47,8 @@ CONNECT_SECONDS = 40
 
 _AUTOGROUP = pathlib.Path('/proc/self/autogroup')
 
-# How much of the log around a difference is told.
-AROUND_SECONDS = 10
+# How much of the log around a failure is told.
+AROUND_SECONDS = 30
 
 
 class Watch:
@@ -212,15 +212,17 @@ class TruthCase(case.ClusterCase):
         lines += [f'  {_clock(step.begin)} to {_clock(step.end) if step.end else "now"}: '
                   f'{step.text}{" (refused)" if step.refused else ""}'
                   for step in self.storm.steps]
+        concerned = [(watch.exporter, time.time()) for watch in self.watches.values()]
         if isinstance(error, Untrue):
-            node = error.exporter.node
-            lines.append(f"Node {node}'s corosync logged around it:")
+            concerned = [(error.exporter, error.said.end)]
+        for exporter, moment in concerned:
+            lines.append(f"Node {exporter.node}'s corosync logged around {_clock(moment)}:")
             lines += [f'  {_clock(line.time)} [{line.subsystem}] {line.text}'
-                      for line in self.lab.log(node)
-                      if abs(line.time - error.said.end) < AROUND_SECONDS
+                      for line in self.lab.log(exporter.node)
+                      if abs(line.time - moment) < AROUND_SECONDS
                       and line.subsystem in ('QUORUM', 'MAIN', 'TOTEM')]
             lines.append('Its exporter:')
-            lines.append(error.exporter.log())
+            lines.append(exporter.log())
         return '\n'.join(lines)
 
     def tell_what_was_logged(self):
