@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "corosync/readings.h"
 
+#include <chrono>
 #include <utility>
 
 #include "clock.h"
 
 namespace corosync_exporter {
+namespace {
+
+// Until then links may be read, of which there may be many: a whole reading is to take no more than
+// 10 ms, also where corosync is slow.
+constexpr std::chrono::milliseconds time_for_links{4};
+
+}  // namespace
 
 void Readings::read(const Request& request, const Report& report) {
   cut_short_ = false;
+  const SteadyTime until = current_moment().steady + time_for_links;
   if (request.has_provider && try_source(Source::votequorum, report, [&] {
         report(connected(votequorum_).votes(request.voters));
       })) {
@@ -22,7 +31,7 @@ void Readings::read(const Request& request, const Report& report) {
     report(SourceRead{Source::cfg});
   }
   if (cmap && request.statistics && (groups_.totem || has_links_)) {
-    cmap = try_source(Source::cmap, report, [&] { read_statistics(report); });
+    cmap = try_source(Source::cmap, report, [&] { read_statistics(until, report); });
   }
   if (cmap) {
     report(SourceRead{Source::cmap});
@@ -93,7 +102,7 @@ void Readings::read_cfg(const Report& report) {
   links_ = std::move(links);
 }
 
-void Readings::read_statistics(const Report& report) {
+void Readings::read_statistics(SteadyTime until, const Report& report) {
   StatisticsReader& statistics = connected(statistics_);
   if (groups_.totem) {
     Totem totem = statistics.totem();
@@ -101,7 +110,7 @@ void Readings::read_statistics(const Report& report) {
     report(TotemRead{.totem = std::move(totem)});
   }
   if (has_links_) {
-    report(LinkStatisticsRead{.links = statistics.links(links_)});
+    report(LinkStatisticsRead{.links = statistics.links(links_, until)});
   }
 }
 

@@ -64,7 +64,7 @@ class Readings {
   [[nodiscard]] bool try_source(Source source, const Report& report, Read read);
   void read_cmap(const Request& request, const Report& report);
   void read_cfg(const Report& report);
-  void read_statistics(const Report& report);
+  void read_statistics(SteadyTime until, const Report& report);
   void give_up(Source source);
   template <class Reader>
   Reader& connected(std::unique_ptr<Reader>& reader);

@@ -49,10 +49,10 @@ void put(std::map<Kind, std::uint64_t>& counters, Kind kind, std::optional<std::
 
 }  // namespace
 
-std::map<LinkId, LinkStatistics> StatisticsReader::links(std::span<const LinkId> ids) {
+std::map<LinkId, LinkStatistics> StatisticsReader::links(std::span<const LinkId> ids,
+                                                         SteadyTime until) {
   std::erase_if(links_,
                 [&](const auto& link) { return !std::ranges::binary_search(ids, link.first); });
-  const SteadyTime end = current_moment().steady + patience_;
   for (std::size_t count = 0; count < ids.size(); ++count) {
     const auto after = std::ranges::upper_bound(ids, last_read_);
     last_read_ = after == ids.end() ? ids.front() : *after;
@@ -61,7 +61,7 @@ std::map<LinkId, LinkStatistics> StatisticsReader::links(std::span<const LinkId>
     } else {
       links_.erase(last_read_);
     }
-    if (current_moment().steady >= end) {
+    if (current_moment().steady >= until) {
       break;
     }
   }

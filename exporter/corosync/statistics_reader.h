@@ -20,17 +20,14 @@ namespace corosync_exporter {
 
 class StatisticsReader {
  public:
-  // That a whole reading takes no more than 10 ms, also of many links or from a slow corosync.
-  static constexpr std::chrono::milliseconds link_patience{4};
-
-  explicit StatisticsReader(Calls& calls, Duration patience = link_patience)
-      : patience_{patience}, cmap_{calls, CMAP_MAP_STATS} {}
+  explicit StatisticsReader(Calls& calls) : cmap_{calls, CMAP_MAP_STATS} {}
 
   // Of those among `ids`, which ascend, that corosync has. A link takes 29 calls, and nothing is
-  // lost of what it counts if it is read less often: so one link after the other is read until
-  // `patience` is over, one at least, and the next time those that follow. The others keep what
-  // they had, if they were ever read.
-  [[nodiscard]] std::map<LinkId, LinkStatistics> links(std::span<const LinkId> ids);
+  // lost of what it counts if it is read less often: so one link after the other is read until the
+  // time is `until`, one at least, and the next time those that follow. The others keep what they
+  // had, if they were ever read.
+  [[nodiscard]] std::map<LinkId, LinkStatistics> links(std::span<const LinkId> ids,
+                                                       SteadyTime until);
 
   // Without what ConfigurationReader adds.
   [[nodiscard]] Totem totem();
@@ -45,7 +42,6 @@ class StatisticsReader {
   [[nodiscard]] std::optional<std::chrono::milliseconds> milliseconds(const std::string& key);
   [[nodiscard]] std::optional<SchedulingPause> last_pause();
 
-  const Duration patience_;
   CmapReader cmap_;
   std::map<LinkId, LinkStatistics> links_;  // as last read
   LinkId last_read_{};                      // node 0 is none

@@ -27,10 +27,10 @@ class StatisticsReaderTest : public CorosyncTest {
   }
 
   using Links = std::map<LinkId, LinkStatistics>;
-  Links read(const std::vector<LinkId>& ids) { return reader_.links(ids); }
+  Links read(const std::vector<LinkId>& ids) { return reader_.links(ids, SteadyTime::max()); }
 
   Calls calls_;
-  StatisticsReader reader_{calls_, 1h};
+  StatisticsReader reader_{calls_};
 };
 
 // ---- Links --------------------------------------------------------------------------------------
@@ -118,16 +118,19 @@ class StatisticsTurnsTest : public StatisticsReaderTest {
     set(statistics);
   }
 
+  static constexpr SteadyTime hurried = SteadyTime::min();
+  static constexpr SteadyTime at_leisure = SteadyTime::max();
+
   // By node; -1 where there is no traffic.
   using Packets = std::map<std::uint32_t, std::int64_t>;
-  static Packets packets(StatisticsReader& reader, const std::vector<std::uint32_t>& nodes) {
+  Packets packets(SteadyTime until, const std::vector<std::uint32_t>& nodes) {
     std::vector<LinkId> ids;
     ids.reserve(nodes.size());
     for (const std::uint32_t node : nodes) {
       ids.emplace_back(id(node), LinkNumber{0});
     }
     Packets all;
-    for (const auto& [link, statistics] : reader.links(ids)) {
+    for (const auto& [link, statistics] : reader_.links(ids, until)) {
       const auto found = statistics.traffic.find(Traffic::data);
       all[static_cast<std::uint32_t>(link.first)] =
           found == statistics.traffic.end()
@@ -136,19 +139,17 @@ class StatisticsTurnsTest : public StatisticsReaderTest {
     }
     return all;
   }
-
-  StatisticsReader hurried_{calls_, 0s};
 };
 
 TEST_F(StatisticsTurnsTest, WithTimeAllLinksAreReadEachTime) {
   for (const int now : {10, 20, 30}) {
     set_packets(3, static_cast<std::uint64_t>(now));
-    EXPECT_EQ(packets(reader_, {1, 2, 3}), (Packets{{1, now}, {2, now}, {3, now}}));
+    EXPECT_EQ(packets(at_leisure, {1, 2, 3}), (Packets{{1, now}, {2, now}, {3, now}}));
   }
 }
 
 TEST_F(StatisticsTurnsTest, WithoutTimeOneLinkIsReadAfterTheOther) {
-  const auto read = [this] { return packets(hurried_, {1, 2, 3}); };
+  const auto read = [this] { return packets(hurried, {1, 2, 3}); };
   set_packets(3, 10);
   EXPECT_EQ(read(), (Packets{{1, 10}}));
   set_packets(3, 20);
@@ -161,24 +162,24 @@ TEST_F(StatisticsTurnsTest, WithoutTimeOneLinkIsReadAfterTheOther) {
 
 TEST_F(StatisticsTurnsTest, ALinkThatIsGoneLosesItsTurn) {
   set_packets(3, 10);
-  EXPECT_EQ(packets(hurried_, {1, 2, 3}), (Packets{{1, 10}}));
-  EXPECT_EQ(packets(hurried_, {1, 3}), (Packets{{1, 10}, {3, 10}}));
+  EXPECT_EQ(packets(hurried, {1, 2, 3}), (Packets{{1, 10}}));
+  EXPECT_EQ(packets(hurried, {1, 3}), (Packets{{1, 10}, {3, 10}}));
   set_packets(3, 20);
-  EXPECT_EQ(packets(hurried_, {1, 2, 3}), (Packets{{1, 20}, {3, 10}}));
+  EXPECT_EQ(packets(hurried, {1, 2, 3}), (Packets{{1, 20}, {3, 10}}));
 }
 
 TEST_F(StatisticsTurnsTest, ALinkThatCorosyncHasNoMoreIsForgotten) {
   set_packets(2, 10);
-  EXPECT_EQ(packets(reader_, {1, 2}), (Packets{{1, 10}, {2, 10}}));
+  EXPECT_EQ(packets(at_leisure, {1, 2}), (Packets{{1, 10}, {2, 10}}));
   set_packets(1, 10);
-  EXPECT_EQ(packets(reader_, {1, 2}), (Packets{{1, 10}}));
+  EXPECT_EQ(packets(at_leisure, {1, 2}), (Packets{{1, 10}}));
 }
 
 TEST_F(StatisticsTurnsTest, TrafficOfWhichACounterIsMissingIsUnknown) {
   set_packets(2, 10);
   fake_corosync::change(
       [](Cluster& cluster) { cluster.statistics.erase("stats.knet.node2.link0.tx_pmtu_bytes"); });
-  EXPECT_EQ(packets(reader_, {1, 2}), (Packets{{1, 10}, {2, -1}}));
+  EXPECT_EQ(packets(at_leisure, {1, 2}), (Packets{{1, 10}, {2, -1}}));
 }
 
 // ---- Totem --------------------------------------------------------------------------------------
