@@ -2,6 +2,7 @@
 #include "corosync/readings.h"
 
 #include <chrono>
+#include <cstddef>
 #include <utility>
 
 #include "clock.h"
@@ -9,8 +10,9 @@
 namespace corosync_exporter {
 namespace {
 
-// Until then links may be read, of which there may be many: a whole reading is to take no more than
-// 10 ms, also where corosync is slow.
+// Where there are more links than few, they are read until then: a whole reading, but for the
+// first, is to take no more than 10 ms, also where corosync is slow.
+constexpr std::size_t few_links = 8;
 constexpr std::chrono::milliseconds time_for_links{4};
 
 }  // namespace
@@ -110,7 +112,8 @@ void Readings::read_statistics(SteadyTime until, const Report& report) {
     report(TotemRead{.totem = std::move(totem)});
   }
   if (has_links_) {
-    report(LinkStatisticsRead{.links = statistics.links(links_, until)});
+    report(LinkStatisticsRead{
+        .links = statistics.links(links_, links_.size() <= few_links ? SteadyTime::max() : until)});
   }
 }
 

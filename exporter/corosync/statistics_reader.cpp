@@ -53,16 +53,22 @@ std::map<LinkId, LinkStatistics> StatisticsReader::links(std::span<const LinkId>
                                                          SteadyTime until) {
   std::erase_if(links_,
                 [&](const auto& link) { return !std::ranges::binary_search(ids, link.first); });
+  const auto turn = std::ranges::upper_bound(ids, last_read_) - ids.begin();
+  const auto begin = static_cast<std::size_t>(turn);
+  bool has_time = true;
   for (std::size_t count = 0; count < ids.size(); ++count) {
-    const auto after = std::ranges::upper_bound(ids, last_read_);
-    last_read_ = after == ids.end() ? ids.front() : *after;
-    if (auto link = this->link(last_read_)) {
-      links_[last_read_] = *std::move(link);
-    } else {
-      links_.erase(last_read_);
+    const LinkId id = ids[(begin + count) % ids.size()];
+    if (!has_time && links_.contains(id)) {
+      continue;
     }
-    if (current_moment().steady >= until) {
-      break;
+    if (auto link = this->link(id)) {
+      links_[id] = *std::move(link);
+    } else {
+      links_.erase(id);
+    }
+    if (has_time) {
+      last_read_ = id;
+      has_time = current_moment().steady < until;
     }
   }
   return links_;

@@ -25,7 +25,7 @@ class StatisticsReader {
   // Of those among `ids`, which ascend, that corosync has. A link takes 29 calls, and nothing is
   // lost of what it counts if it is read less often: so one link after the other is read until the
   // time is `until`, one at least, and the next time those that follow. The others keep what they
-  // had, if they were ever read.
+  // had; those that have nothing yet are read in any case.
   [[nodiscard]] std::map<LinkId, LinkStatistics> links(std::span<const LinkId> ids,
                                                        SteadyTime until);
 

@@ -148,24 +148,25 @@ TEST_F(StatisticsTurnsTest, WithTimeAllLinksAreReadEachTime) {
   }
 }
 
-TEST_F(StatisticsTurnsTest, WithoutTimeOneLinkIsReadAfterTheOther) {
+TEST_F(StatisticsTurnsTest, WithoutTimeOneLinkIsReadAfterTheOtherOnceAllWereRead) {
   const auto read = [this] { return packets(hurried, {1, 2, 3}); };
   set_packets(3, 10);
-  EXPECT_EQ(read(), (Packets{{1, 10}}));
+  EXPECT_EQ(read(), (Packets{{1, 10}, {2, 10}, {3, 10}}));
   set_packets(3, 20);
-  EXPECT_EQ(read(), (Packets{{1, 10}, {2, 20}}));
+  EXPECT_EQ(read(), (Packets{{1, 10}, {2, 20}, {3, 10}}));
   set_packets(3, 30);
   EXPECT_EQ(read(), (Packets{{1, 10}, {2, 20}, {3, 30}}));
   set_packets(3, 40);
   EXPECT_EQ(read(), (Packets{{1, 40}, {2, 20}, {3, 30}}));
 }
 
-TEST_F(StatisticsTurnsTest, ALinkThatIsGoneLosesItsTurn) {
+TEST_F(StatisticsTurnsTest, ALinkThatIsGoneLosesItsTurnAndIsReadOnceItIsBack) {
   set_packets(3, 10);
-  EXPECT_EQ(packets(hurried, {1, 2, 3}), (Packets{{1, 10}}));
-  EXPECT_EQ(packets(hurried, {1, 3}), (Packets{{1, 10}, {3, 10}}));
+  EXPECT_EQ(packets(hurried, {1, 2, 3}), (Packets{{1, 10}, {2, 10}, {3, 10}}));
   set_packets(3, 20);
-  EXPECT_EQ(packets(hurried, {1, 2, 3}), (Packets{{1, 20}, {3, 10}}));
+  EXPECT_EQ(packets(hurried, {1, 3}), (Packets{{1, 10}, {3, 20}}));
+  set_packets(3, 30);
+  EXPECT_EQ(packets(hurried, {1, 2, 3}), (Packets{{1, 30}, {2, 30}, {3, 20}}));
 }
 
 TEST_F(StatisticsTurnsTest, ALinkThatCorosyncHasNoMoreIsForgotten) {
