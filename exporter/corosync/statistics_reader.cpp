@@ -53,8 +53,8 @@ std::map<LinkId, LinkStatistics> StatisticsReader::links(std::span<const LinkId>
                                                          SteadyTime until) {
   std::erase_if(links_,
                 [&](const auto& link) { return !std::ranges::binary_search(ids, link.first); });
-  const auto turn = std::ranges::upper_bound(ids, last_read_) - ids.begin();
-  const auto begin = static_cast<std::size_t>(turn);
+  const auto begin =
+      static_cast<std::size_t>(std::ranges::upper_bound(ids, last_read_) - ids.begin());
   bool has_time = true;
   for (std::size_t count = 0; count < ids.size(); ++count) {
     const LinkId id = ids[(begin + count) % ids.size()];

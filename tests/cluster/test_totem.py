@@ -124,10 +124,11 @@ class TotemTest(health.HealthCase):
         self.assertEqual([len(self.lab.requests(1, exporter.pid)[CMAP]) for exporter
                           in (everything, without_links, without_totem, neither)], [2, 2, 2, 1])
         self.assertLess(both_off[CMAP], 10)
-        # The counters of totem; and those of one link at least, as many as there is time for.
-        self.assertGreater(links_off[CMAP] - both_off[CMAP], 20)
-        self.assertGreater(totem_off[CMAP] - both_off[CMAP], 20)
-        self.assertGreater(all_of_it[CMAP] - links_off[CMAP], 20)
+        # Four links, and the counters of totem.
+        self.assertGreater(all_of_it[CMAP] - links_off[CMAP], 4 * 20)
+        self.assertGreater(all_of_it[CMAP] - totem_off[CMAP], 20)
+        self.assertAlmostEqual(all_of_it[CMAP] - links_off[CMAP],
+                               totem_off[CMAP] - both_off[CMAP])
 
     def _hangs_in_the_middle_of_a_reading(self, exporter):
         """Whether the call that hangs follows others of the same reading.

@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <ostream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "corosync_test.h"
@@ -269,6 +272,50 @@ TEST_F(ReadingsTest, AFailureOfCfgLeavesTheLinksStatistics) {
   const auto before = all<LinkStatisticsRead>(read()).at(0).links;
   fake_corosync::fail_next("corosync_cfg_node_status_get", CS_ERR_TRY_AGAIN);
   EXPECT_EQ(all<LinkStatisticsRead>(read()).at(0).links, before);
+}
+
+class SlowReadingsTest : public ReadingsTest {
+ protected:
+  // To so many nodes, each of which has come up `ups` times.
+  static void set_links(std::uint32_t count, std::uint32_t ups) {
+    fake_corosync::change([&](Cluster& cluster) {
+      for (std::uint32_t node = 2; node < count + 2; ++node) {
+        cluster.cmap["nodelist.node." + std::to_string(node - 1) + ".nodeid"] = node;
+        cluster.statuses[node] = cluster.statuses.at(2);
+        const std::string link = "stats.knet.node" + std::to_string(node) + ".link0.";
+        cluster.statistics[link + "down_count"] = std::uint32_t{0};
+        cluster.statistics[link + "up_count"] = ups;
+      }
+    });
+  }
+
+  // How many links were seen to have come up so often, by a reading that has taken long before it
+  // comes to them.
+  std::ptrdiff_t links_read_late(std::uint64_t ups) {
+    fake_corosync::hang("votequorum_getinfo");
+    const std::jthread releases{[] {
+      EXPECT_TRUE(fake_corosync::wait_until_hanging("votequorum_getinfo"));
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+      fake_corosync::release("votequorum_getinfo");
+    }};
+    const auto links = all<LinkStatisticsRead>(read()).at(0).links;
+    return std::ranges::count_if(links, [&](const auto& link) { return link.second.ups == ups; });
+  }
+};
+
+TEST_F(SlowReadingsTest, OfManyLinksOneIsReadOnceAllWereRead) {
+  set_links(9, 1);
+  EXPECT_EQ(links_read_late(1), 9);
+  set_links(9, 2);
+  EXPECT_EQ(links_read_late(2), 1);
+  EXPECT_EQ(links_read_late(2), 2);
+}
+
+TEST_F(SlowReadingsTest, FewLinksAreAllRead) {
+  set_links(8, 1);
+  read();
+  set_links(8, 2);
+  EXPECT_EQ(links_read_late(2), 8);
 }
 
 TEST_F(ReadingsTest, ANodeThatKnetDoesNotKnowKeepsNobodyElseOut) {
