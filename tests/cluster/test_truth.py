@@ -274,9 +274,10 @@ def come_first():
         os.setpriority(os.PRIO_PROCESS, 0, -20)
     # Priorities count within a session only, where the kernel groups processes by those.
     with contextlib.suppress(OSError):
-        before = _AUTOGROUP.read_text().split()[-1]
-        _AUTOGROUP.write_text('-10')
-        atexit.register(_AUTOGROUP.write_text, before)
+        # Empty in a session without a group of its own, as init's is.
+        if said := _AUTOGROUP.read_text().split():
+            _AUTOGROUP.write_text('-10')
+            atexit.register(_AUTOGROUP.write_text, said[-1])
 
 
 if __name__ == '__main__':
