@@ -183,9 +183,7 @@ std::ptrdiff_t series_of(const std::string& page) {
 
 // One size of a cluster.
 void growth(std::uint32_t nodes, std::uint32_t links, int count) {
-  // The links of a large cluster take many polls to be read; yet one event in a hundred must not
-  // meet a poll, or the p99 would tell of that.
-  const Program program{cluster_of(nodes, links), 2s};
+  const Program program{cluster_of(nodes, links)};
   Page page{Build{.version = "1", .revision = "1"}};
   Times render;
   Times first_scrape;

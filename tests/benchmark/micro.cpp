@@ -17,12 +17,9 @@ namespace corosync_exporter {
 namespace {
 
 constexpr std::uint32_t links = 2;
-// A poll reads some of the links only, and all are waited for.
-constexpr std::chrono::milliseconds poll_interval{10};
 
 std::shared_ptr<const Snapshot> snapshot_of(const benchmark::State& bench) {
-  return Program{cluster_of(static_cast<std::uint32_t>(bench.range(0)), links), poll_interval}
-      .newest();
+  return Program{cluster_of(static_cast<std::uint32_t>(bench.range(0)), links)}.newest();
 }
 
 void apply_verdict(benchmark::State& bench) {

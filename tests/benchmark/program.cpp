@@ -137,7 +137,9 @@ std::size_t links_of(const fake_corosync::Cluster& cluster) {
 
 // Whether all was read of all that there is.
 bool is_full(const ClusterState& state, const fake_corosync::Cluster& cluster) {
-  return is_synced(state) && state.present->votes && state.present->totem &&
+  constexpr Known all{.present = true, .votes = true, .configuration = true, .reachability = true};
+  return is_synced(state) && known_at(state, current_moment().steady) == all &&
+         state.present->votes && state.present->totem &&
          state.present->reachability.size() == cluster.statuses.size() &&
          state.present->link_statistics.size() == links_of(cluster);
 }
@@ -169,14 +171,14 @@ void form(std::uint64_t ring_sequence, std::uint32_t members, bool quorate) {
 // As in main.cpp; built, run and destroyed on the loop's thread.
 class Program::Core {
  public:
-  Core(const fake_corosync::Cluster& cluster, std::chrono::milliseconds poll_interval)
+  explicit Core(const fake_corosync::Cluster& cluster)
       : cell_{{.timeline = std::make_shared<const Timeline>(current_moment().system)}} {
     fake_corosync::reset(cluster);
     std::promise<void> ready;
     auto is_ready = ready.get_future();
-    thread_ = std::jthread{[this, poll_interval, ready = std::move(ready)]() mutable {
+    thread_ = std::jthread{[this, ready = std::move(ready)]() mutable {
       try {
-        run(poll_interval, ready);
+        run(ready);
       } catch (...) {
         ready.set_exception(std::current_exception());
       }
@@ -223,11 +225,11 @@ class Program::Core {
     }
   };
 
-  void run(std::chrono::milliseconds poll_interval, std::promise<void>& ready) {
+  void run(std::promise<void>& ready) {
     const Logger log{LogLevel::error};
     const LiveConfig web_config{std::nullopt, log};
     EventLoop loop;
-    Watcher watcher{loop,     {.poll_interval = poll_interval},
+    Watcher watcher{loop,     {},
                     Groups{}, CS_TRACK_CHANGES,
                     log,      [this](Snapshot fresh) { publish(std::move(fresh)); }};
     RequestCounter requests;
@@ -288,8 +290,7 @@ class Program::Core {
   std::jthread thread_;  // last: it uses all of the above
 };
 
-Program::Program(const fake_corosync::Cluster& cluster, std::chrono::milliseconds poll_interval)
-    : core_{std::make_unique<Core>(cluster, poll_interval)} {}
+Program::Program(const fake_corosync::Cluster& cluster) : core_{std::make_unique<Core>(cluster)} {}
 Program::~Program() = default;
 
 std::shared_ptr<const Snapshot> Program::newest() const { return core_->newest(); }

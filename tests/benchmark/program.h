@@ -28,8 +28,7 @@ void form(std::uint64_t ring_sequence, std::uint32_t members, bool quorate);
 class Program {
  public:
   // Returns once the newest snapshot has all that is read of the cluster.
-  explicit Program(const fake_corosync::Cluster& cluster,
-                   std::chrono::milliseconds poll_interval = std::chrono::seconds{5});
+  explicit Program(const fake_corosync::Cluster& cluster);
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
