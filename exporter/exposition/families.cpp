@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace corosync_exporter {
 namespace {
@@ -36,9 +37,9 @@ class Family {
     return *this;
   }
 
-  void add_to(Families& families) {
+  void give_to(const FamilySink& sink) {
     if (!family_.metric.empty()) {
-      families.push_back(std::move(family_));
+      sink(family_);
     }
   }
 
@@ -46,8 +47,8 @@ class Family {
   MetricFamily family_;
 };
 
-void add(Families& families, std::string_view name, std::string_view help, double value) {
-  Family{name, help}.add(value).add_to(families);
+void add(const FamilySink& sink, std::string_view name, std::string_view help, double value) {
+  Family{name, help}.add(value).give_to(sink);
 }
 
 double number(std::uint64_t count) { return static_cast<double>(count); }
@@ -67,7 +68,7 @@ Labels node_labels(NodeId id, const Node& node, std::size_t more = 0) {
 
 // One series for each node that has a name yet and of which `value` knows something.
 template <class Value>
-void add_per_node(Families& families, const ClusterState& state, std::string_view name,
+void add_per_node(const FamilySink& sink, const ClusterState& state, std::string_view name,
                   std::string_view help, Value value) {
   Family family{name, help};
   for (const auto& [id, node] : state.nodes) {
@@ -78,11 +79,11 @@ void add_per_node(Families& families, const ClusterState& state, std::string_vie
       family.add(*known, node_labels(id, node));
     }
   }
-  family.add_to(families);
+  family.give_to(sink);
 }
 
-void add_exporter_history(Families& families, const ClusterState& state) {
-  add(families, "corosync_exporter_connects_total", "Connections made to corosync.",
+void add_exporter_history(const FamilySink& sink, const ClusterState& state) {
+  add(sink, "corosync_exporter_connects_total", "Connections made to corosync.",
       number(state.connects));
 
   Family errors{"corosync_exporter_connect_errors_total",
@@ -90,7 +91,7 @@ void add_exporter_history(Families& families, const ClusterState& state) {
   for (const auto& [failure, count] : state.connect_errors) {
     errors.add(number(count), {{"call", failure.first}, {"error", failure.second}});
   }
-  errors.add_to(families);
+  errors.give_to(sink);
 
   const Notifications& seen = state.notifications;
   Family{"corosync_exporter_notifications_total", "Callbacks received from corosync."}
@@ -100,62 +101,61 @@ void add_exporter_history(Families& families, const ClusterState& state) {
       .add(number(seen.votequorum_quorum), {{"service", "votequorum"}, {"kind", "quorum"}})
       .add(number(seen.votequorum_expected_votes),
            {{"service", "votequorum"}, {"kind", "expected_votes"}})
-      .add_to(families);
+      .give_to(sink);
 
   Family up{"corosync_exporter_source_up", "Whether the last reading of the source succeeded."};
   for (const auto& [source, status] : state.sources) {
     up.add(status.up ? 1 : 0, {{"source", std::string{name_of(source)}}});
   }
-  up.add_to(families);
+  up.give_to(sink);
 }
 
-void add_cluster(Families& families, const ClusterState& state) {
+void add_cluster(const FamilySink& sink, const ClusterState& state) {
   if (const auto& info = state.info) {
     Family{"corosync_cluster_info", "The cluster's name, transport and quorum provider; always 1."}
         .add(1, {{"cluster_name", info->cluster_name},
                  {"transport", info->transport},
                  {"provider", info->provider}})
-        .add_to(families);
+        .give_to(sink);
   }
   if (state.local_node) {
-    add(families, "corosync_local_node_id", "Node id of the node that the exporter runs on.",
+    add(sink, "corosync_local_node_id", "Node id of the node that the exporter runs on.",
         number(*state.local_node));
   }
 }
 
-void add_quorum(Families& families, const ClusterState& state) {
+void add_quorum(const FamilySink& sink, const ClusterState& state) {
   if (state.present->verdict) {
-    add(families, "corosync_quorate", "Whether this node is quorate: 1 quorate, 0 not.",
+    add(sink, "corosync_quorate", "Whether this node is quorate: 1 quorate, 0 not.",
         state.present->verdict->quorate ? 1 : 0);
   }
 }
 
-void add_quorum_history(Families& families, const QuorumHistory& history) {
-  add(families, "corosync_quorum_changes_total",
+void add_quorum_history(const FamilySink& sink, const QuorumHistory& history) {
+  add(sink, "corosync_quorum_changes_total",
       "Changes of the quorum verdict seen, to quorate or to not quorate.", number(history.changes));
-  add(families, "corosync_quorum_losses_total",
-      "Changes of the quorum verdict to not quorate seen.", number(history.losses));
+  add(sink, "corosync_quorum_losses_total", "Changes of the quorum verdict to not quorate seen.",
+      number(history.losses));
   if (history.last_change) {
-    add(families, "corosync_quorum_last_change_timestamp_seconds",
+    add(sink, "corosync_quorum_last_change_timestamp_seconds",
         "When the quorum verdict was last seen to change.", seconds(*history.last_change));
   }
 }
 
-void add_membership(Families& families, const ClusterState& state) {
+void add_membership(const FamilySink& sink, const ClusterState& state) {
   const Membership& membership = *state.present->membership;
-  add(families, "corosync_members", "Members of the current ring.",
-      number(membership.members.size()));
-  add(families, "corosync_ring_sequence", "Sequence number of the current ring.",
+  add(sink, "corosync_members", "Members of the current ring.", number(membership.members.size()));
+  add(sink, "corosync_ring_sequence", "Sequence number of the current ring.",
       number(membership.ring.sequence));
-  add(families, "corosync_ring_leader_node_id",
+  add(sink, "corosync_ring_leader_node_id",
       "Node id of the current ring's representative; it differs between the sides of a partition.",
       number(membership.ring.leader));
   if (state.present->has_provider) {
-    add(families, "corosync_sync_in_progress",
+    add(sink, "corosync_sync_in_progress",
         "Whether a new ring has formed whose quorum verdict is still to come.",
         is_syncing(state) ? 1 : 0);
   }
-  add_per_node(families, state, "corosync_node_member",
+  add_per_node(sink, state, "corosync_node_member",
                "Whether the node is a member of the current ring.",
                [&](NodeId id, const Node& /*node*/) -> std::optional<double> {
                  const std::optional<bool> member = is_member(state, id);
@@ -163,32 +163,31 @@ void add_membership(Families& families, const ClusterState& state) {
                });
 }
 
-void add_membership_history(Families& families, const ClusterState& state) {
-  add(families, "corosync_membership_changes_total", "Changes of the ring seen.",
+void add_membership_history(const FamilySink& sink, const ClusterState& state) {
+  add(sink, "corosync_membership_changes_total", "Changes of the ring seen.",
       number(state.membership.changes));
   if (state.membership.last_change) {
-    add(families, "corosync_membership_last_change_timestamp_seconds",
+    add(sink, "corosync_membership_last_change_timestamp_seconds",
         "When the ring was last seen to change.", seconds(*state.membership.last_change));
   }
-  add_per_node(families, state, "corosync_node_joins_total", "How often the node was seen to join.",
+  add_per_node(sink, state, "corosync_node_joins_total", "How often the node was seen to join.",
                [](NodeId /*id*/, const Node& node) { return std::optional{number(node.joins)}; });
-  add_per_node(families, state, "corosync_node_leaves_total",
-               "How often the node was seen to leave.",
+  add_per_node(sink, state, "corosync_node_leaves_total", "How often the node was seen to leave.",
                [](NodeId /*id*/, const Node& node) { return std::optional{number(node.leaves)}; });
 }
 
-void add_votes(Families& families, const ClusterState& state, const Votes& votes) {
-  add(families, "corosync_votequorum_expected_votes",
+void add_votes(const FamilySink& sink, const ClusterState& state, const Votes& votes) {
+  add(sink, "corosync_votequorum_expected_votes",
       "Votes that this node expects when all nodes are present.", votes.expected);
-  add(families, "corosync_votequorum_highest_expected_votes",
+  add(sink, "corosync_votequorum_highest_expected_votes",
       "Highest number of votes that any node expects.", votes.highest_expected);
-  add(families, "corosync_votequorum_present_votes",
+  add(sink, "corosync_votequorum_present_votes",
       "Votes present, the quorum device's included where it casts one here.", votes.present);
-  add(families, "corosync_votequorum_required_votes", "Votes that quorum needs.", votes.required);
-  add(families, "corosync_votequorum_margin_votes",
+  add(sink, "corosync_votequorum_required_votes", "Votes that quorum needs.", votes.required);
+  add(sink, "corosync_votequorum_margin_votes",
       "Present minus required votes: how many may go before quorum does; negative while too few.",
       static_cast<double>(votes.present) - static_cast<double>(votes.required));
-  add_per_node(families, state, "corosync_node_votes",
+  add_per_node(sink, state, "corosync_node_votes",
                "Votes of the node, whether it is present or not.",
                [&](NodeId id, const Node& node) -> std::optional<double> {
                  if (const auto known = votes.nodes.find(id); known != votes.nodes.end()) {
@@ -205,10 +204,10 @@ void add_votes(Families& families, const ClusterState& state, const Votes& votes
       .add(votes.last_man_standing ? 1 : 0, {{"flag", "last_man_standing"}})
       .add(votes.auto_tie_breaker ? 1 : 0, {{"flag", "auto_tie_breaker"}})
       .add(votes.allow_downscale ? 1 : 0, {{"flag", "allow_downscale"}})
-      .add_to(families);
+      .give_to(sink);
 }
 
-void add_qdevice(Families& families, const ClusterState& state, const Votes& votes) {
+void add_qdevice(const FamilySink& sink, const ClusterState& state, const Votes& votes) {
   struct Fact {
     std::string_view name;
     std::string_view help;
@@ -224,7 +223,7 @@ void add_qdevice(Families& families, const ClusterState& state, const Votes& vot
        "Whether the quorum device's vote decides for the member's side.", &Qdevice::master_wins},
   }};
   for (const Fact& fact : facts) {
-    add_per_node(families, state, fact.name, fact.help,
+    add_per_node(sink, state, fact.name, fact.help,
                  [&](NodeId id, const Node& /*node*/) -> std::optional<double> {
                    const auto known = votes.nodes.find(id);
                    if (known == votes.nodes.end() || !known->second.qdevice) {
@@ -234,8 +233,14 @@ void add_qdevice(Families& families, const ClusterState& state, const Votes& vot
                  });
   }
   if (votes.qdevice) {
-    add(families, "corosync_qdevice_votes", "Votes of the quorum device.", *votes.qdevice);
+    add(sink, "corosync_qdevice_votes", "Votes of the quorum device.", *votes.qdevice);
   }
+}
+
+// Null before it has a name.
+const Node* named(const ClusterState& state, NodeId id) {
+  const auto node = state.nodes.find(id);
+  return node != state.nodes.end() && node->second.name ? &node->second : nullptr;
 }
 
 // With room for `more` labels.
@@ -245,26 +250,26 @@ Labels link_labels(NodeId id, const Node& node, LinkNumber link, std::size_t mor
   return labels;
 }
 
-void add_reachability(Families& families, const ClusterState& state) {
+void add_reachability(const FamilySink& sink, const ClusterState& state) {
   Family reachable{"corosync_node_reachable", "Whether the node can be reached over any link."};
   Family enabled{"corosync_link_enabled", "Whether the link to the node is enabled."};
   Family connected{"corosync_link_connected", "Whether the link to the node is connected."};
   Family mtu{"corosync_link_mtu_bytes", "MTU found on the link to the node."};
   for (const auto& [id, reachability] : state.present->reachability) {
-    const auto node = state.nodes.find(id);
-    if (node == state.nodes.end() || !node->second.name) {
+    const Node* const node = named(state, id);
+    if (node == nullptr) {
       continue;
     }
-    reachable.add(reachability.reachable ? 1 : 0, node_labels(id, node->second));
+    reachable.add(reachability.reachable ? 1 : 0, node_labels(id, *node));
     for (const auto& [number, link] : reachability.links) {
-      const Labels labels = link_labels(id, node->second, number);
+      const Labels labels = link_labels(id, *node, number);
       enabled.add(link.enabled ? 1 : 0, labels);
       connected.add(link.connected ? 1 : 0, labels);
       mtu.add(link.mtu_bytes, labels);
     }
   }
   for (Family* family : {&reachable, &enabled, &connected, &mtu}) {
-    family->add_to(families);
+    family->give_to(sink);
   }
 }
 
@@ -282,7 +287,7 @@ constexpr std::string_view name_of(Traffic kind) {
   return "";
 }
 
-void add_link_traffic(Families& families, const ClusterState& state) {
+void add_link_traffic(const FamilySink& sink, const ClusterState& state) {
   struct Fact {
     std::string_view name;
     std::string_view help;
@@ -305,58 +310,55 @@ void add_link_traffic(Families& families, const ClusterState& state) {
   for (const Fact& fact : facts) {
     Family family{fact.name, fact.help};
     for (const auto& [id, link] : state.present->link_statistics) {
-      const auto node = state.nodes.find(id.first);
-      if (node == state.nodes.end() || !node->second.name) {
+      const Node* const node = named(state, id.first);
+      if (node == nullptr) {
         continue;
       }
       for (const auto& [kind, counters] : link.traffic) {
-        Labels labels = link_labels(id.first, node->second, id.second, 1);
+        Labels labels = link_labels(id.first, *node, id.second, 1);
         labels.push_back({"kind", std::string{name_of(kind)}});
         family.add(number(counters.*fact.count), std::move(labels));
       }
     }
-    family.add_to(families);
+    family.give_to(sink);
   }
 }
 
 // One series for each link of which `value` knows something.
 template <class Value>
-void add_per_link(Families& families, const ClusterState& state, std::string_view name,
+void add_per_link(const FamilySink& sink, const ClusterState& state, std::string_view name,
                   std::string_view help, Value value) {
   Family family{name, help};
   for (const auto& [id, link] : state.present->link_statistics) {
-    const auto node = state.nodes.find(id.first);
-    if (node == state.nodes.end() || !node->second.name) {
-      continue;
-    }
-    if (const std::optional<double> known = value(id, link)) {
-      family.add(*known, link_labels(id.first, node->second, id.second));
+    const Node* const node = named(state, id.first);
+    if (const std::optional<double> known = node ? value(id, link) : std::nullopt) {
+      family.add(*known, link_labels(id.first, *node, id.second));
     }
   }
-  family.add_to(families);
+  family.give_to(sink);
 }
 
 std::optional<double> seconds(std::optional<std::chrono::microseconds> latency) {
   return latency ? std::optional{in_seconds(*latency)} : std::nullopt;
 }
 
-void add_link_statistics(Families& families, const ClusterState& state) {
-  add_per_link(families, state, "corosync_link_latency_seconds",
+void add_link_statistics(const FamilySink& sink, const ClusterState& state) {
+  add_per_link(sink, state, "corosync_link_latency_seconds",
                "Round trip time of the link to the node: knet's moving mean.",
                [&state](LinkId id, const LinkStatistics& /*link*/) {
                  return seconds(latency_of(*state.present, id));
                });
-  add_per_link(families, state, "corosync_link_latency_max_seconds",
+  add_per_link(sink, state, "corosync_link_latency_max_seconds",
                "Highest that the mean round trip time of the link has been.",
                [](LinkId /*id*/, const LinkStatistics& link) { return seconds(link.latency_max); });
   add_per_link(
-      families, state, "corosync_link_downs_total",
+      sink, state, "corosync_link_downs_total",
       "How often the link to the node went down; its state at the start counts as one.",
       [](LinkId /*id*/, const LinkStatistics& link) { return std::optional{number(link.downs)}; });
   add_per_link(
-      families, state, "corosync_link_ups_total", "How often the link to the node came up.",
+      sink, state, "corosync_link_ups_total", "How often the link to the node came up.",
       [](LinkId /*id*/, const LinkStatistics& link) { return std::optional{number(link.ups)}; });
-  add_link_traffic(families, state);
+  add_link_traffic(sink, state);
 }
 
 constexpr std::string_view name_of(TotemMessage message) {
@@ -393,123 +395,118 @@ constexpr std::string_view name_of(TotemPhase phase) {
 
 // One series for each key of `counters`, told apart by `label`.
 template <class Key>
-void add_map(Families& families, std::string_view name, std::string_view help,
+void add_map(const FamilySink& sink, std::string_view name, std::string_view help,
              std::string_view label, const std::map<Key, std::uint64_t>& counters) {
   Family family{name, help};
   for (const auto& [key, count] : counters) {
     family.add(number(count), {{std::string{label}, std::string{name_of(key)}}});
   }
-  family.add_to(families);
+  family.give_to(sink);
 }
 
-void add_known(Families& families, std::string_view name, std::string_view help,
+void add_known(const FamilySink& sink, std::string_view name, std::string_view help,
                std::optional<std::uint64_t> count) {
   if (count) {
-    add(families, name, help, number(*count));
+    add(sink, name, help, number(*count));
   }
 }
 
-void add_known(Families& families, std::string_view name, std::string_view help,
+void add_known(const FamilySink& sink, std::string_view name, std::string_view help,
                std::optional<std::chrono::milliseconds> duration) {
   if (duration) {
-    add(families, name, help, in_seconds(*duration));
+    add(sink, name, help, in_seconds(*duration));
   }
 }
 
-void add_totem(Families& families, const Totem& totem) {
-  add_map(families, "corosync_totem_messages_transmitted_total",
+void add_totem(const FamilySink& sink, const Totem& totem) {
+  add_map(sink, "corosync_totem_messages_transmitted_total",
           "Messages of the totem protocol sent, by kind.", "message", totem.transmitted);
-  add_map(families, "corosync_totem_messages_received_total",
+  add_map(sink, "corosync_totem_messages_received_total",
           "Messages of the totem protocol received, by kind.", "message", totem.received);
-  add_known(families, "corosync_totem_messages_dropped_total",
+  add_known(sink, "corosync_totem_messages_dropped_total",
             "Messages of the totem protocol dropped on arrival.", totem.dropped_messages);
-  add_known(families, "corosync_totem_retransmits_total",
+  add_known(sink, "corosync_totem_retransmits_total",
             "Multicast messages sent again because a node had missed them.", totem.retransmits);
   add_map(
-      families, "corosync_totem_phase_entries_total",
+      sink, "corosync_totem_phase_entries_total",
       "How often the totem protocol entered a phase; gather is the search for a new membership.",
       "phase", totem.entered);
-  add_map(families, "corosync_totem_token_losses_total",
+  add_map(sink, "corosync_totem_token_losses_total",
           "How often the token was lost, by the phase that it was lost in.", "phase",
           totem.token_losses);
-  add_known(families, "corosync_totem_consensus_timeouts_total",
+  add_known(sink, "corosync_totem_consensus_timeouts_total",
             "How often the nodes did not agree on a membership in time.", totem.consensus_timeouts);
-  add_known(families, "corosync_totem_token_interval_seconds",
+  add_known(sink, "corosync_totem_token_interval_seconds",
             "Mean time between two arrivals of the token.", totem.token_interval);
-  add_known(families, "corosync_totem_token_hold_seconds",
+  add_known(sink, "corosync_totem_token_hold_seconds",
             "Mean time from the token's arrival to the end of its handling.", totem.token_hold);
-  add_known(families, "corosync_totem_backlog_messages",
+  add_known(sink, "corosync_totem_backlog_messages",
             "Mean number of messages that wait to be sent.", totem.backlog_messages);
   if (totem.network_fault) {
-    add(families, "corosync_totem_network_fault",
+    add(sink, "corosync_totem_network_fault",
         "Whether corosync takes its network for broken: a firewall, or the interface.",
         *totem.network_fault ? 1 : 0);
   }
   if (totem.last_pause) {
-    add(families, "corosync_scheduling_pause_last_timestamp_seconds",
+    add(sink, "corosync_scheduling_pause_last_timestamp_seconds",
         "The end of the last time that corosync was not scheduled for too long.",
         seconds(totem.last_pause->at));
-    add(families, "corosync_scheduling_pause_last_seconds",
-        "How long corosync was not scheduled then.", in_seconds(totem.last_pause->lasted));
+    add(sink, "corosync_scheduling_pause_last_seconds", "How long corosync was not scheduled then.",
+        in_seconds(totem.last_pause->lasted));
   }
-  add_known(families, "corosync_config_token_timeout_seconds",
+  add_known(sink, "corosync_config_token_timeout_seconds",
             "The totem protocol's token timeout in force.", totem.token_timeout);
-  add_known(families, "corosync_config_consensus_timeout_seconds",
+  add_known(sink, "corosync_config_consensus_timeout_seconds",
             "The totem protocol's consensus timeout in force.", totem.consensus_timeout);
-  add_known(families, "corosync_config_version", "The configuration's config_version.",
+  add_known(sink, "corosync_config_version", "The configuration's config_version.",
             totem.configuration_version);
-  add_known(families, "corosync_ipc_connections", "Connections that clients have to corosync.",
+  add_known(sink, "corosync_ipc_connections", "Connections that clients have to corosync.",
             totem.ipc_connections);
-  add_known(families, "corosync_ipc_closed_total",
+  add_known(sink, "corosync_ipc_closed_total",
             "Connections of clients to corosync that were closed.", totem.ipc_closed);
 }
 
 }  // namespace
 
-Families present_families(const ClusterState& state, Known known) {
-  Families families;
-  add(families, "corosync_up",
+void present_families(const ClusterState& state, Known known, const FamilySink& sink) {
+  add(sink, "corosync_up",
       "Whether corosync is connected, has told its state and has answered recently.",
       known.present ? 1 : 0);
-  add_cluster(families, state);
+  add_cluster(sink, state);
   if (known.present) {
-    add_quorum(families, state);
-    add_membership(families, state);
+    add_quorum(sink, state);
+    add_membership(sink, state);
   }
   if (known.votes && state.present->votes) {
-    add_votes(families, state, *state.present->votes);
-    add_qdevice(families, state, *state.present->votes);
+    add_votes(sink, state, *state.present->votes);
+    add_qdevice(sink, state, *state.present->votes);
   }
   if (known.configuration && state.present->has_provider) {
-    add(families, "corosync_votequorum_waiting_for_all",
+    add(sink, "corosync_votequorum_waiting_for_all",
         "Whether wait_for_all withholds quorum until all nodes were present at once.",
         state.present->waiting_for_all ? 1 : 0);
   }
   if (known.reachability) {
-    add_reachability(families, state);
+    add_reachability(sink, state);
   }
   if (known.configuration) {
-    add_link_statistics(families, state);
+    add_link_statistics(sink, state);
     if (state.present->totem) {
-      add_totem(families, *state.present->totem);
+      add_totem(sink, *state.present->totem);
     }
   }
-  return families;
 }
 
-Families history_families(const ClusterState& state) {
-  Families families;
-  add_quorum_history(families, state.quorum);
-  add_membership_history(families, state);
-  add_exporter_history(families, state);
-  return families;
+void history_families(const ClusterState& state, const FamilySink& sink) {
+  add_quorum_history(sink, state.quorum);
+  add_membership_history(sink, state);
+  add_exporter_history(sink, state);
 }
 
-Families momentary_families(const ClusterState& state, SteadyTime now, Duration lost,
-                            const Self& self) {
-  Families families;
-  add(families, "corosync_quorum_lost_seconds_total",
-      "Time seen not quorate; grows while it lasts.", in_seconds(lost));
+void momentary_families(const ClusterState& state, SteadyTime now, Duration lost, const Self& self,
+                        const FamilySink& sink) {
+  add(sink, "corosync_quorum_lost_seconds_total", "Time seen not quorate; grows while it lasts.",
+      in_seconds(lost));
 
   Family age{"corosync_exporter_source_age_seconds",
              "Time since the source was last read with success."};
@@ -518,9 +515,9 @@ Families momentary_families(const ClusterState& state, SteadyTime now, Duration 
       age.add(in_seconds(now - *status.last_success), {{"source", std::string{name_of(source)}}});
     }
   }
-  age.add_to(families);
+  age.give_to(sink);
 
-  add(families, "corosync_exporter_call_in_flight_seconds",
+  add(sink, "corosync_exporter_call_in_flight_seconds",
       "How long the call under way has waited for corosync; 0 when none is.",
       self.call_in_flight ? in_seconds(*self.call_in_flight) : 0);
   Family answers{"corosync_exporter_http_requests_total",
@@ -528,24 +525,21 @@ Families momentary_families(const ClusterState& state, SteadyTime now, Duration 
   for (const auto& [code, count] : self.http_answers) {
     answers.add(number(count), {{"code", std::to_string(code)}});
   }
-  answers.add_to(families);
+  answers.give_to(sink);
   if (const auto& config = self.web_config) {
-    add(families, "corosync_exporter_web_config_last_reload_successful",
+    add(sink, "corosync_exporter_web_config_last_reload_successful",
         "Whether the web configuration in force is what its file says.",
         config->last_reload_succeeded ? 1 : 0);
-    add(families, "corosync_exporter_web_config_reload_failures_total",
+    add(sink, "corosync_exporter_web_config_reload_failures_total",
         "Failures to reload the web configuration; one that lasts counts once.",
         number(config->reload_failures));
   }
-  return families;
 }
 
-Families build_families(const Build& build) {
-  Families families;
+void build_families(const Build& build, const FamilySink& sink) {
   Family{"corosync_exporter_build_info", "Version and revision of the exporter; always 1."}
       .add(1, {{"version", build.version}, {"revision", build.revision}})
-      .add_to(families);
-  return families;
+      .give_to(sink);
 }
 
 }  // namespace corosync_exporter

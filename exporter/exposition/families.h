@@ -9,22 +9,23 @@
 #include <prometheus/metric_family.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "model/cluster_state.h"
 
 namespace corosync_exporter {
 
-using Families = std::vector<prometheus::MetricFamily>;
+// Takes each family as it is made: of a large cluster, all together are some megabytes.
+using FamilySink = std::function<void(const prometheus::MetricFamily&)>;
 
 // What corosync says now; what nobody knows is absent.
-[[nodiscard]] Families present_families(const ClusterState& state, Known known);
+void present_families(const ClusterState& state, Known known, const FamilySink& sink);
 
 // What the exporter has seen since it began.
-[[nodiscard]] Families history_families(const ClusterState& state);
+void history_families(const ClusterState& state, const FamilySink& sink);
 
 // The program: nothing that corosync says.
 struct Self {
@@ -37,13 +38,13 @@ struct Self {
   std::optional<WebConfig> web_config{};  // where there is a file
 };
 // What moves with time, besides the history. `lost`: the time without quorum to show.
-[[nodiscard]] Families momentary_families(const ClusterState& state, SteadyTime now, Duration lost,
-                                          const Self& self);
+void momentary_families(const ClusterState& state, SteadyTime now, Duration lost, const Self& self,
+                        const FamilySink& sink);
 
 struct Build {
   std::string version;
   std::string revision;
 };
-[[nodiscard]] Families build_families(const Build& build);
+void build_families(const Build& build, const FamilySink& sink);
 
 }  // namespace corosync_exporter

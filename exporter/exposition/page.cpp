@@ -7,12 +7,27 @@
 #include "exposition/text.h"
 
 namespace corosync_exporter {
+namespace {
 
-std::string glance(const ClusterState& state, SteadyTime now, const Build& build) {
-  return text_of(present_families(state, known_at(state, now))) + text_of(build_families(build));
+FamilySink to(std::string& text) {
+  return [&text](const prometheus::MetricFamily& family) { append_text(text, family); };
 }
 
-Page::Page(const Build& build) : build_{text_of(build_families(build))} {}
+std::string text_of(const Build& build) {
+  std::string text;
+  build_families(build, to(text));
+  return text;
+}
+
+}  // namespace
+
+std::string glance(const ClusterState& state, SteadyTime now, const Build& build) {
+  std::string text;
+  present_families(state, known_at(state, now), to(text));
+  return text + text_of(build);
+}
+
+Page::Page(const Build& build) : build_{text_of(build)} {}
 
 std::string Page::text(const std::shared_ptr<const ClusterState>& state, SteadyTime now,
                        const Self& self, const std::string& process) {
@@ -25,8 +40,8 @@ std::string Page::text(const std::shared_ptr<const ClusterState>& state, SteadyT
     if (lasting_.state != state || lasting_.known != known) {
       std::string text;
       text.reserve(lasting_.text ? lasting_.text->size() : 0);  // mostly it is about as long
-      append_text(text, present_families(*state, known));
-      append_text(text, history_families(*state));
+      present_families(*state, known, to(text));
+      history_families(*state, to(text));
       text += build_;
       lasting_ = {.state = state,
                   .known = known,
@@ -36,7 +51,10 @@ std::string Page::text(const std::shared_ptr<const ClusterState>& state, SteadyT
     lost_shown_ = std::max(lost_shown_, time_without_quorum(*state, now));
     lost = lost_shown_;
   }
-  return *lasting + text_of(momentary_families(*state, now, lost, self)) + process;
+  std::string rest;
+  momentary_families(*state, now, lost, self, to(rest));
+  rest += process;
+  return *lasting + rest;
 }
 
 }  // namespace corosync_exporter

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exposition/text.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -39,8 +40,12 @@ void append_number(std::string& text, double value) {
   text.append(begin, written.ptr);
 }
 
+constexpr bool needs_escape(char character) {
+  return character == '\n' || character == '\\' || character == '"';
+}
+
 void append_escaped(std::string& text, std::string_view value) {
-  if (value.find_first_of("\n\\\"") == std::string_view::npos) {
+  if (std::ranges::none_of(value, needs_escape)) {
     text += value;
     return;
   }
@@ -79,22 +84,22 @@ void append_series(std::string& text, const MetricFamily& family, const ClientMe
 
 }  // namespace
 
-void append_text(std::string& text, const std::vector<MetricFamily>& families) {
-  for (const MetricFamily& family : families) {
-    if (!family.help.empty()) {
-      text += "# HELP " + family.name + " " + family.help + "\n";
-    }
-    text += "# TYPE " + family.name;
-    text += family.type == MetricType::Counter ? " counter\n" : " gauge\n";
-    for (const ClientMetric& metric : family.metric) {
-      append_series(text, family, metric);
-    }
+void append_text(std::string& text, const MetricFamily& family) {
+  if (!family.help.empty()) {
+    text += "# HELP " + family.name + " " + family.help + "\n";
+  }
+  text += "# TYPE " + family.name;
+  text += family.type == MetricType::Counter ? " counter\n" : " gauge\n";
+  for (const ClientMetric& metric : family.metric) {
+    append_series(text, family, metric);
   }
 }
 
 std::string text_of(const std::vector<MetricFamily>& families) {
   std::string text;
-  append_text(text, families);
+  for (const MetricFamily& family : families) {
+    append_text(text, family);
+  }
   return text;
 }
 

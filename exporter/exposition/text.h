@@ -13,7 +13,7 @@
 
 namespace corosync_exporter {
 
-void append_text(std::string& text, const std::vector<prometheus::MetricFamily>& families);
+void append_text(std::string& text, const prometheus::MetricFamily& family);
 [[nodiscard]] std::string text_of(const std::vector<prometheus::MetricFamily>& families);
 
 }  // namespace corosync_exporter

@@ -41,8 +41,8 @@ Self serving_as_configured() {
 }
 
 // The real ones, but for their values.
-Families process() {
-  Families families = process_families();
+std::vector<prometheus::MetricFamily> process() {
+  auto families = process_families();
   for (auto& family : families) {
     for (auto& metric : family.metric) {
       metric.gauge.value = 0;
