@@ -47,10 +47,11 @@ void log_connected(const Logger& log, const ClusterState& now) {
 
 // Access is decided by the numeric user, so say which one, and how it is granted
 // (corosync.conf(5)): as a command, since corosync does not start with a file there whose lines are
-// not just so.
+// not just so. Not into the package's file, which is its own user's.
 std::string advice_on_access() {
-  return "to grant it, run as root: (echo uidgid {; echo uid: " + std::to_string(geteuid()) +
-         "; echo }) >/etc/corosync/uidgid.d/corosync-exporter && corosync-cfgtool -R";
+  const std::string uid = std::to_string(geteuid());
+  return "to grant it, run as root: (echo uidgid {; echo uid: " + uid +
+         "; echo }) >/etc/corosync/uidgid.d/uid-" + uid + " && corosync-cfgtool -R";
 }
 
 void log_connection_failed(const Logger& log, const Failure& failure) {

@@ -10,16 +10,19 @@
 namespace corosync_exporter {
 namespace {
 
-// Where there are more links than few, they are read until then: a whole reading, but for the
-// first, is to take no more than 10 ms, also where corosync is slow.
-constexpr std::size_t few_links = 8;
-constexpr std::chrono::milliseconds time_for_links{4};
+// How many links a reading asks for, however long it takes: all where there are few, and of many so
+// many that none waits for longer than a minute at the default interval.
+std::size_t least_of(std::size_t links) {
+  constexpr std::size_t few = 8;
+  constexpr std::size_t readings = 12;
+  return links <= few ? links : (links + readings - 1) / readings;
+}
 
 }  // namespace
 
 void Readings::read(const Request& request, const Report& report) {
   cut_short_ = false;
-  const SteadyTime until = current_moment().steady + time_for_links;
+  const SteadyTime until = current_moment().steady + links_wait_after_;
   if (request.has_provider && try_source(Source::votequorum, report, [&] {
         report(connected(votequorum_).votes(request.voters));
       })) {
@@ -112,8 +115,7 @@ void Readings::read_statistics(SteadyTime until, const Report& report) {
     report(TotemRead{.totem = std::move(totem)});
   }
   if (has_links_) {
-    report(LinkStatisticsRead{
-        .links = statistics.links(links_, links_.size() <= few_links ? SteadyTime::max() : until)});
+    report(LinkStatisticsRead{.links = statistics.links(links_, least_of(links_.size()), until)});
   }
 }
 

@@ -46,10 +46,16 @@ class Readings {
   using Report = std::function<void(Event)>;
 
   // Connections that broke go to `drain`. A source that refuses us is left alone for
-  // `refused_retry`.
+  // `refused_retry`. Once a reading has taken `links_wait_after`, most of many links wait for the
+  // next one: that bounds what it costs corosync, also where that is slow.
   Readings(Calls& calls, Drain& drain, Groups groups,
-           std::chrono::milliseconds refused_retry = std::chrono::seconds{10})
-      : calls_{calls}, drain_{drain}, groups_{groups}, refused_retry_{refused_retry} {}
+           std::chrono::milliseconds refused_retry = std::chrono::seconds{10},
+           std::chrono::milliseconds links_wait_after = std::chrono::milliseconds{4})
+      : calls_{calls},
+        drain_{drain},
+        groups_{groups},
+        refused_retry_{refused_retry},
+        links_wait_after_{links_wait_after} {}
 
   // Reads every source that may be asked and reports each part as soon as it is read, then
   // SourceRead or ReadingFailed. A call that is cancelled ends it.
@@ -75,6 +81,7 @@ class Readings {
   Drain& drain_;
   const Groups groups_;
   const std::chrono::milliseconds refused_retry_;
+  const std::chrono::milliseconds links_wait_after_;
   std::map<Source, SteadyTime> not_before_;
   bool cut_short_ = false;  // the reading under way
   std::unique_ptr<VotequorumReader> votequorum_;

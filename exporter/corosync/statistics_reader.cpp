@@ -50,14 +50,14 @@ void put(std::map<Kind, std::uint64_t>& counters, Kind kind, std::optional<std::
 }  // namespace
 
 std::map<LinkId, LinkStatistics> StatisticsReader::links(std::span<const LinkId> ids,
-                                                         SteadyTime until) {
+                                                         std::size_t least, SteadyTime until) {
   std::erase_if(links_,
                 [&](const auto& link) { return !std::ranges::binary_search(ids, link.first); });
   const auto begin =
       static_cast<std::size_t>(std::ranges::upper_bound(ids, last_read_) - ids.begin());
   bool has_time = true;
-  for (std::size_t count = 0; count < ids.size(); ++count) {
-    const LinkId id = ids[(begin + count) % ids.size()];
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const LinkId id = ids[(begin + i) % ids.size()];
     if (!has_time && links_.contains(id)) {
       continue;
     }
@@ -68,7 +68,7 @@ std::map<LinkId, LinkStatistics> StatisticsReader::links(std::span<const LinkId>
     }
     if (has_time) {
       last_read_ = id;
-      has_time = current_moment().steady < until;
+      has_time = i + 1 < least || current_moment().steady < until;
     }
   }
   return links_;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <span>
@@ -24,10 +25,10 @@ class StatisticsReader {
 
   // Of those among `ids`, which ascend, that corosync has. A link takes 29 calls, and nothing is
   // lost of what it counts if it is read less often: so one link after the other is read until the
-  // time is `until`, one at least, and the next time those that follow. The others keep what they
-  // had; those that have nothing yet are read in any case.
+  // time is `until`, `least` in any case, and the next time those that follow. The others keep what
+  // they had; those that have nothing yet are always read.
   [[nodiscard]] std::map<LinkId, LinkStatistics> links(std::span<const LinkId> ids,
-                                                       SteadyTime until);
+                                                       std::size_t least, SteadyTime until);
 
   // Without what ConfigurationReader adds.
   [[nodiscard]] Totem totem();

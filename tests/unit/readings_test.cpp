@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <ostream>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "corosync_test.h"
@@ -289,33 +288,40 @@ class SlowReadingsTest : public ReadingsTest {
     });
   }
 
-  // How many links were seen to have come up so often, by a reading that has taken long before it
-  // comes to them.
-  std::ptrdiff_t links_read_late(std::uint64_t ups) {
-    fake_corosync::hang("votequorum_getinfo");
-    const std::jthread releases{[] {
-      EXPECT_TRUE(fake_corosync::wait_until_hanging("votequorum_getinfo"));
-      std::this_thread::sleep_for(std::chrono::milliseconds{10});
-      fake_corosync::release("votequorum_getinfo");
-    }};
-    const auto links = all<LinkStatisticsRead>(read()).at(0).links;
+  // How many links a reading that is late finds to have come up so often.
+  std::ptrdiff_t links_with(std::uint64_t ups) {
+    const auto links = all<LinkStatisticsRead>(read(late_, everything())).at(0).links;
     return std::ranges::count_if(links, [&](const auto& link) { return link.second.ups == ups; });
   }
-};
 
-TEST_F(SlowReadingsTest, OfManyLinksOneIsReadOnceAllWereRead) {
-  set_links(9, 1);
-  EXPECT_EQ(links_read_late(1), 9);
-  set_links(9, 2);
-  EXPECT_EQ(links_read_late(2), 1);
-  EXPECT_EQ(links_read_late(2), 2);
-}
+ private:
+  Readings late_{calls_, drain_, Groups{}, std::chrono::seconds{10}, std::chrono::milliseconds{0}};
+};
 
 TEST_F(SlowReadingsTest, FewLinksAreAllRead) {
   set_links(8, 1);
-  read();
+  EXPECT_EQ(links_with(1), 8);
   set_links(8, 2);
-  EXPECT_EQ(links_read_late(2), 8);
+  EXPECT_EQ(links_with(2), 8);
+}
+
+TEST_F(SlowReadingsTest, OfManyLinksOneIsReadOnceAllWereRead) {
+  set_links(9, 1);
+  EXPECT_EQ(links_with(1), 9);
+  set_links(9, 2);
+  EXPECT_EQ(links_with(2), 1);
+  EXPECT_EQ(links_with(2), 2);
+}
+
+TEST_F(SlowReadingsTest, TwelveReadingsAreEnoughForAllLinks) {
+  constexpr std::uint32_t count = 24;
+  set_links(count, 1);
+  EXPECT_EQ(links_with(1), count);
+  set_links(count, 2);
+  for (int readings = 1; readings < 12; ++readings) {
+    EXPECT_LT(links_with(2), count);
+  }
+  EXPECT_EQ(links_with(2), count);
 }
 
 TEST_F(ReadingsTest, ANodeThatKnetDoesNotKnowKeepsNobodyElseOut) {

@@ -27,7 +27,9 @@ class StatisticsReaderTest : public CorosyncTest {
   }
 
   using Links = std::map<LinkId, LinkStatistics>;
-  Links read(const std::vector<LinkId>& ids) { return reader_.links(ids, SteadyTime::max()); }
+  Links read(const std::vector<LinkId>& ids) {
+    return reader_.links(ids, ids.size(), SteadyTime::min());
+  }
 
   Calls calls_;
   StatisticsReader reader_{calls_};
@@ -123,14 +125,15 @@ class StatisticsTurnsTest : public StatisticsReaderTest {
 
   // By node; -1 where there is no traffic.
   using Packets = std::map<std::uint32_t, std::int64_t>;
-  Packets packets(SteadyTime until, const std::vector<std::uint32_t>& nodes) {
+  Packets packets(SteadyTime until, const std::vector<std::uint32_t>& nodes,
+                  std::size_t least = 1) {
     std::vector<LinkId> ids;
     ids.reserve(nodes.size());
     for (const std::uint32_t node : nodes) {
       ids.emplace_back(id(node), LinkNumber{0});
     }
     Packets all;
-    for (const auto& [link, statistics] : reader_.links(ids, until)) {
+    for (const auto& [link, statistics] : reader_.links(ids, least, until)) {
       const auto found = statistics.traffic.find(Traffic::data);
       all[static_cast<std::uint32_t>(link.first)] =
           found == statistics.traffic.end()
@@ -158,6 +161,13 @@ TEST_F(StatisticsTurnsTest, WithoutTimeOneLinkIsReadAfterTheOtherOnceAllWereRead
   EXPECT_EQ(read(), (Packets{{1, 10}, {2, 20}, {3, 30}}));
   set_packets(3, 40);
   EXPECT_EQ(read(), (Packets{{1, 40}, {2, 20}, {3, 30}}));
+}
+
+TEST_F(StatisticsTurnsTest, WithoutTimeSoManyLinksAreReadAsItIsToldTo) {
+  set_packets(3, 10);
+  EXPECT_EQ(packets(hurried, {1, 2, 3}, 2), (Packets{{1, 10}, {2, 10}, {3, 10}}));
+  set_packets(3, 20);
+  EXPECT_EQ(packets(hurried, {1, 2, 3}, 2), (Packets{{1, 20}, {2, 10}, {3, 20}}));
 }
 
 TEST_F(StatisticsTurnsTest, ALinkThatIsGoneLosesItsTurnAndIsReadOnceItIsBack) {
