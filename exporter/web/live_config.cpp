@@ -17,13 +17,21 @@ namespace {
                        ": tls_server_config: " + reason);
 }
 
-// Of who was let in before, more are now.
+// Something that clients had to show they need not any more.
 bool is_weaker(const WebConfig& now, const WebConfig& before) {
   const auto demands_certificate = [](const WebConfig& config) {
     return config.tls && config.tls->client_auth == ClientAuth::require_and_verify;
   };
+  const auto demands_issuer = [&](const WebConfig& config) {
+    return demands_certificate(config) && !config.tls->client_ca_file.empty();
+  };
+  const auto demands_name = [&](const WebConfig& config) {
+    return demands_certificate(config) && !config.tls->client_allowed_sans.empty();
+  };
   return (now.users.empty() && !before.users.empty()) ||
-         (!demands_certificate(now) && demands_certificate(before));
+         (!demands_certificate(now) && demands_certificate(before)) ||
+         (!demands_issuer(now) && demands_issuer(before)) ||
+         (!demands_name(now) && demands_name(before));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <ctime>
@@ -110,8 +111,8 @@ std::vector<int> sockets(SocketKind kind, const std::vector<std::uint16_t>& port
 }
 
 // civetweb's threads look up from a silent client every two seconds only, unless the client goes:
-// to them, all go now. Meanwhile a descriptor found
-// here may be closed and taken again, by another socket of a program that is about to end: no harm.
+// to them, all go now. Meanwhile a descriptor found here may be closed and taken again, by another
+// socket of a program that is about to end: no harm.
 void part_with_clients(const mg_context* context, int how) {
   const auto ports = ports_of(context);
   for (const SocketKind kind : {SocketKind::listener, SocketKind::connection}) {
@@ -321,7 +322,11 @@ class Server::Core {
       logger_.warn("HTTP server", {{"message", message}});
     }
     for (const int descriptor : sockets(SocketKind::listener, ports())) {
-      setsockopt(descriptor, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_seconds, sizeof(defer_seconds));
+      if (setsockopt(descriptor, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_seconds,
+                     sizeof(defer_seconds)) != 0) {
+        logger_.warn("silent connections cost threads",
+                     {{"reason", std::system_category().message(errno)}});
+      }
     }
   }
 
@@ -360,6 +365,16 @@ class Server::Core {
     return std::exchange(start_messages_, {});
   }
 
+  [[nodiscard]] Response try_to_answer(const mg_connection* connection) {
+    try {
+      return answer(connection);
+    } catch (const std::exception& error) {
+      logger_.error("cannot answer", {{"path", mg_get_request_info(connection)->local_uri_raw},
+                                      {"error", error.what()}});
+      return plain(internal_error);
+    }
+  }
+
   // As the exporter-toolkit does: who asks too often gets no headers of the configuration's.
   [[nodiscard]] Response answer(const mg_connection* connection) {
     const auto rules = config_.rules();
@@ -394,13 +409,8 @@ class Server::Core {
       response.headers = {{"Allow", "GET, HEAD"}};
       return response;
     }
-    try {
-      const Running::Turn turn{running_};
-      return route->handler();
-    } catch (const std::exception& error) {
-      logger_.error("cannot answer", {{"path", route->path}, {"error", error.what()}});
-      return plain(internal_error);
-    }
+    const Running::Turn turn{running_};
+    return route->handler();
   }
 
   void refuse(int descriptor, const std::string& address) {
@@ -458,7 +468,7 @@ class Server::Core {
     try {
       // Or civetweb would read the rest of the request, however long it is.
       mg_disable_connection_keep_alive(connection);
-      const Response response = of(connection).answer(connection);
+      const Response response = of(connection).try_to_answer(connection);
       status = response.status;
       of(connection).counter_.count(status);
       send(connection, response);

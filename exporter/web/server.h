@@ -2,9 +2,9 @@
 // The way out: listens, routes, limits. Knows nothing of metrics.
 //
 // Serves from construction to destruction, on threads of its own, on which the handlers run,
-// several at a time: they must be thread-safe, quick, and sparing with the stack, which has 100
-// KiB. What they throw becomes a 500. GET and HEAD of a route's exact path are answered; another
-// method with 405, another path with 404. Every connection is closed after its answer.
+// several at a time: they must be thread-safe, quick, and sparing with the stack, at least
+// 100 KiB. What they throw becomes a 500. GET and HEAD of a route's exact path are answered;
+// another method with 405, another path with 404. Every connection is closed after its answer.
 #pragma once
 
 #include <chrono>

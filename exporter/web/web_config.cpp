@@ -474,15 +474,19 @@ WebConfig read_web_config(const std::filesystem::path& file) {
   if (!stream) {
     refuse_file(file, std::system_category().message(errno));
   }
-  std::string text(largest_file + 1, '\0');
+  const auto size = std::filesystem::file_size(file, error);
+  if (error) {
+    refuse_file(file, error.message());
+  }
+  if (size > largest_file) {
+    refuse_file(file, "is larger than 1 MiB");
+  }
+  std::string text(size, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (stream.bad()) {
     refuse_file(file, "cannot be read");
   }
   text.resize(static_cast<std::size_t>(stream.gcount()));
-  if (text.size() > largest_file) {
-    refuse_file(file, "is larger than 1 MiB");
-  }
   return parse_web_config(text, file);
 }
 

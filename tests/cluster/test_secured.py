@@ -278,6 +278,21 @@ class SecuredTest(PrometheusCase):
                    'the new password is taken')
         self.assertEqual(exporter.get('/metrics', client=old).status, 401)
 
+    def test_what_clients_need_not_show_any_more_is_told(self):
+        named = TLS + CLIENT_CERTIFICATES + '  client_allowed_sans: [localhost]\n'
+        exporter = self.start_secured(named)
+        self.replace('web.yml', named.replace('localhost', 'elsewhere'))
+        wait_until(lambda: exporter.log().count('web configuration reloaded') == 1,
+                   RELOAD_SECONDS, 'another name is demanded')
+        self.assertNotIn('lets in more', exporter.log())
+
+        for number, config in enumerate((
+                TLS + CLIENT_CERTIFICATES, TLS + CLIENT_CERTIFICATES.replace('ca.crt', '""'),
+                TLS), start=1):
+            self.replace('web.yml', config)
+            wait_until(lambda: exporter.log().count('lets in more') == number, RELOAD_SECONDS,
+                       f'it is told of {config}')
+
     def test_a_wrong_file_leaves_the_old_one_in_force_and_is_told_once(self):
         exporter = self.start_secured(TLS + USERS)
         self.assertEqual(self.reloads(exporter), (1, 0))
