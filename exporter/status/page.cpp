@@ -284,15 +284,25 @@ std::string flags(const Votes& votes) {
   return text;
 }
 
+std::string why_no_votes(const Status& status) {
+  if (!status.up) {
+    return "Unknown while corosync is not heard.";
+  }
+  if (status.ring && !status.syncing) {
+    return "None: corosync has no quorum provider.";
+  }
+  const auto votequorum =
+      std::ranges::find(status.sources, Source::votequorum, &SourceView::source);
+  return votequorum != status.sources.end() && votequorum->failure
+             ? "They cannot be read; the warning says why."
+             : "Not read yet.";
+}
+
 Html votes(const Status& status) {
   Html html;
   html << "<section class='votes card'><h2>Votes</h2>";
   if (!status.votes) {
-    html << "<p class='nothing'>"
-         << (!status.up                       ? "Unknown while corosync is not heard."
-             : status.ring && !status.syncing ? "None: corosync has no quorum provider."
-                                              : "Not read yet.")
-         << "</p></section>";
+    html << "<p class='nothing'>" << why_no_votes(status) << "</p></section>";
     return html;
   }
   const Votes& votes = status.votes->votes;

@@ -50,15 +50,15 @@ std::vector<LinkView> links_of(const ClusterState& state, Known known, NodeId id
     }
   }
   if (known.configuration) {
-    for (const auto& [link_id, statistics] : state.present->link_statistics) {
-      if (link_id.first == id) {
-        LinkView& link = links[link_id.second];
-        link.number = link_id.second;
-        link.latency = latency_of(*state.present, link_id);
-        link.latency_max = statistics.latency_max;
-        link.downs = statistics.downs;
-        link.ups = statistics.ups;
-      }
+    const auto& all = state.present->link_statistics;
+    for (auto it = all.lower_bound({id, 0}); it != all.end() && it->first.first == id; ++it) {
+      const auto& [link_id, statistics] = *it;
+      LinkView& link = links[link_id.second];
+      link.number = link_id.second;
+      link.latency = latency_of(*state.present, link_id);
+      link.latency_max = statistics.latency_max;
+      link.downs = statistics.downs;
+      link.ups = statistics.ups;
     }
   }
   std::vector<LinkView> views(links.size());

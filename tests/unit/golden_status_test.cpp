@@ -100,6 +100,13 @@ Story everything_happened() {
   return story.read(TotemRead{troubled}).wait(1s);
 }
 
+Story failed_votes() {
+  return quorate()
+      .then(ReadingFailed{.source = Source::votequorum,
+                          .failure = failure("votequorum_getinfo", "CS_ERR_TRY_AGAIN")})
+      .wait(1s);
+}
+
 Story hostile_page() {
   Story story = Story{}.connect();
   story.node_list({.ring = ring(1, 8), .members = ids({1, 2, 3})}).verdict(true, ring(1, 8));
@@ -172,6 +179,7 @@ INSTANTIATE_TEST_SUITE_P(
         GoldenStatus{"tie_breaker", tie_breaker()}, GoldenStatus{"waiting_again", waiting_again()},
         GoldenStatus{"stale", stale()}, GoldenStatus{"disconnected", disconnected()},
         GoldenStatus{"failed_reading", failed_reading()},
+        GoldenStatus{"failed_votes", failed_votes()},
         GoldenStatus{"everything_happened", everything_happened()},
         GoldenStatus{"many_nodes", many_nodes()}, GoldenStatus{"hostile_page", hostile_page()}),
     [](const auto& row) { return row.param.name; });
