@@ -44,9 +44,11 @@ def measure(quick, seconds=None):
         '10 scrapes a second, of all pages, without malloc\'s caches of threads. The fake has 2 '
         'events a second; on the real cluster nodes are killed and cut off all the while, the own '
         'one too, and an event is a callback that arrives. The last column is a fit with its '
-        'standard error.',
+        'standard error. A leak is what grows by more than chance, and an event by more than '
+        f'{LEAK_TO_NOTICE // 2} bytes of heap, {LEAK_TO_NOTICE} of RssAnon where the heap is not '
+        'seen, 0.1 KiB of /dev/shm, or 0.001 descriptors or threads.',
         *(watch.table(name) for name, watch in watches.items()),
-        'What grows: ' + ('; '.join(leaks) or 'nothing') + '.',
+        'Leaks: ' + ('; '.join(leaks) or 'none') + '.',
         *(f'On the {name}, memory: not judged, too short.'
           for name, watch in watches.items() if not watch.judges_memory())])
     if leaks:
