@@ -37,7 +37,7 @@ GOOD_SCRAPE_SECONDS = 0.25
 SLOW_SHARE = 0.01
 
 # of at least so many of all: the others were close to a stall, or of a starved exporter.
-TIMED_SHARE = 0.5
+TIMED_SHARE = 0.2
 
 # Until corosync's log is in its file.
 WRITTEN_SECONDS = 1
