@@ -45,6 +45,10 @@ using Clock = std::chrono::steady_clock;
 // Far beyond what anything here takes, so that only a test that fails waits for it.
 constexpr auto patience = 20s;
 
+// As many connections of one address as the server admits. Each holds a thread, and it has three
+// times as many.
+constexpr int most_of_one_address = 8;
+
 class Client {
  public:
   // `from`: its own IPv4 address; empty: the kernel's choice.
@@ -377,7 +381,7 @@ TEST_F(ServerTest, AnswersAreCountedByCodeFromZero) {
 }
 
 TEST_F(ServerTest, ManyScrapesAtOnceAreAllAnsweredAndCounted) {
-  constexpr int clients = 8;
+  constexpr int clients = most_of_one_address;
   constexpr int scrapes = 25;
   std::atomic<int> whole = 0;
   {
@@ -405,10 +409,11 @@ TEST_F(ServerTest, AClientThatLeavesEarlyHarmsNobody) {
 
 std::vector<std::unique_ptr<Client>> connect(int count, std::uint16_t port,
                                              std::string_view begin_of_request,
-                                             const std::string& from = "") {
+                                             const std::string& from = "",
+                                             const char* address = "127.0.0.1") {
   std::vector<std::unique_ptr<Client>> clients;
   for (int i = 0; i < count; ++i) {
-    clients.push_back(std::make_unique<Client>(port, "127.0.0.1", from));
+    clients.push_back(std::make_unique<Client>(port, address, from));
     EXPECT_TRUE(clients.back()->is_connected());
     if (!begin_of_request.empty()) {
       clients.back()->send(begin_of_request);
@@ -457,7 +462,7 @@ TEST_F(ServerLimitTest, ClientsOfOneAddressThatStopMidwayDelayNobodyElse) {
 }
 
 TEST_F(ServerLimitTest, WhoHasTooManyConnectionsIsToldAndCounted) {
-  const auto halting = connect(8, port(), "GET /met");
+  const auto halting = connect(most_of_one_address, port(), "GET /met");
   EXPECT_EQ(scrape_from("127.0.0.1", port()), "429 Too Many Requests");
   EXPECT_EQ(counter_.answered().at(429), 1);
 }
@@ -478,10 +483,13 @@ TEST_F(ServerTest, EndsAtOnceWhenIdle) { EXPECT_LT(stop(), 1s); }
 
 TEST_F(ServerTest, EndsAtOnceWhateverItsClientsDo) {
   const auto silent = connect(200, port(), "");
-  const auto halting = connect(15, port(), "GET /met", "127.0.0.2");
-  const auto not_reading = connect(3, port(), "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
-  // Answered after the others were accepted, so these have their threads by now.
+  const auto halting = connect(most_of_one_address, port(), "GET /met", "127.0.0.2");
+  const auto others_halting = connect(most_of_one_address, port(), "GET /met", "127.0.0.3");
+  const auto not_reading =
+      connect(most_of_one_address - 1, port(), "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+  // Answered after the others were accepted, on the one thread that they left.
   ASSERT_EQ(get("/metrics").status, "200 OK");
+  ASSERT_FALSE(counter_.answered().contains(429)) << "not all of them have a thread";
   EXPECT_LT(stop(), 1s);
   // Told off for half a request, or sent away unheard.
   const std::string reply = halting.front()->receive();
@@ -575,8 +583,7 @@ TEST_F(Ipv6Test, AddressesOfBothFamiliesAreServedBesideEachOther) {
 
 TEST_F(Ipv6Test, SilentClientsOverIpv6CostNoThread) {
   start({{"", 0}});
-  std::vector<std::unique_ptr<Client>> silent(200);
-  std::ranges::generate(silent, [&] { return std::make_unique<Client>(port(), "::1"); });
+  const auto silent = connect(200, port(), "", "", "::1");
   const auto begin = Clock::now();
   EXPECT_EQ(status_at("::1", port()), "200 OK");
   EXPECT_LT(Clock::now() - begin, 1s);
@@ -584,12 +591,9 @@ TEST_F(Ipv6Test, SilentClientsOverIpv6CostNoThread) {
 
 TEST_F(Ipv6Test, EndsAtOnceWhateverItsClientsDoOverIpv6) {
   start({{"", 0}});
-  std::vector<std::unique_ptr<Client>> halting(30);
-  std::ranges::generate(halting, [&] { return std::make_unique<Client>(port(), "::1"); });
-  for (const auto& client : halting) {
-    client->send("GET /met");
-  }
+  const auto halting = connect(most_of_one_address, port(), "GET /met", "", "::1");
   ASSERT_EQ(status_at("127.0.0.1", port()), "200 OK");
+  ASSERT_FALSE(counter_.answered().contains(429)) << "not all of them have a thread";
   EXPECT_LT(stop(), 1s);
 }
 
