@@ -2,7 +2,6 @@
 #include "corosync/change_log.h"
 
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -10,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "descriptor.h"
 #include "story.h"
+#include "temporary.h"
 
 namespace corosync_exporter {
 namespace {
@@ -31,10 +30,9 @@ ClusterState two_of_three() {
 
 // Without the time.
 std::string logged(const Change& change, const ClusterState& now = two_of_three()) {
-  const Descriptor file{memfd_create("log", MFD_CLOEXEC)};
-  log_change(Logger{LogLevel::info, LogFormat::logfmt, file.get()}, change, now);
-  std::string text(4096, '\0');
-  text.resize(static_cast<std::size_t>(pread(file.get(), text.data(), text.size(), 0)));
+  const LogFile file;
+  log_change(Logger{LogLevel::info, LogFormat::logfmt, file.descriptor()}, change, now);
+  const std::string text = file.text();
   return text.substr(text.find(' ') + 1);
 }
 

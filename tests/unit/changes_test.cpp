@@ -26,7 +26,6 @@ std::vector<Change> changes_of(const Story& before, const Event& event, Duration
 Story connected() {
   return Story{}.connect().node_list({.ring = ring(1, 8), .members = ids({1, 2, 3})});
 }
-Story quorate() { return connected().verdict(true, ring(1, 8)); }
 
 using Changes = std::vector<Change>;
 
@@ -52,7 +51,7 @@ TEST(ChangesTest, AFailureToConnectIsToldOnceForEachReason) {
 
 TEST(ChangesTest, ALostConnectionIsToldWithItsReason) {
   const Changes told{{.kind = ChangeKind::disconnected, .failure = lost}};
-  EXPECT_EQ(changes_of(quorate(), Disconnected{lost}), told);
+  EXPECT_EQ(changes_of(three_quorate(), Disconnected{lost}), told);
 }
 
 TEST(ChangesTest, AConnectionLostBeforeItWasSyncedFailed) {
@@ -61,11 +60,11 @@ TEST(ChangesTest, AConnectionLostBeforeItWasSyncedFailed) {
 }
 
 TEST(ChangesTest, ReconnectingForTheReasonThatWasToldIsSilent) {
-  EXPECT_EQ(changes_of(quorate().disconnect(), ConnectFailed{lost}), Changes{});
+  EXPECT_EQ(changes_of(three_quorate().disconnect(), ConnectFailed{lost}), Changes{});
 }
 
 TEST(ChangesTest, SilenceIsAChangeThatTimeAloneMakes) {
-  const Story story = quorate();
+  const Story story = three_quorate();
   const SteadyTime then = story.now().steady;
   const ClusterState& state = story.state();
   EXPECT_EQ(changes_between(state, then, state, then + 15s), Changes{});
@@ -75,13 +74,13 @@ TEST(ChangesTest, SilenceIsAChangeThatTimeAloneMakes) {
 }
 
 TEST(ChangesTest, AWordAfterSilenceIsAnAnswer) {
-  EXPECT_EQ(changes_of(quorate().wait(16s), ExpectedVotesNotified{}),
+  EXPECT_EQ(changes_of(three_quorate().wait(16s), ExpectedVotesNotified{}),
             Changes{{.kind = ChangeKind::answers_again}});
 }
 
 TEST(ChangesTest, TheEndOfASilentConnectionIsNoAnswer) {
   const Changes told{{.kind = ChangeKind::disconnected, .failure = lost}};
-  EXPECT_EQ(changes_of(quorate().wait(16s), Disconnected{lost}), told);
+  EXPECT_EQ(changes_of(three_quorate().wait(16s), Disconnected{lost}), told);
 }
 
 TEST(ChangesTest, LeavingIsToldBeforeJoining) {
@@ -89,7 +88,7 @@ TEST(ChangesTest, LeavingIsToldBeforeJoining) {
       .ring = ring(1, 12), .members = ids({1, 3, 4}), .joined = ids({4, 3}), .left = ids({2, 3})};
   const Changes told{{.kind = ChangeKind::nodes_left, .nodes = ids({2, 3})},
                      {.kind = ChangeKind::nodes_joined, .nodes = ids({3, 4})}};
-  EXPECT_EQ(changes_of(quorate(), event), told);
+  EXPECT_EQ(changes_of(three_quorate(), event), told);
 }
 
 TEST(ChangesTest, TheFirstNodeListTellsOfNobody) {
@@ -97,12 +96,12 @@ TEST(ChangesTest, TheFirstNodeListTellsOfNobody) {
 }
 
 TEST(ChangesTest, ALossIsTold) {
-  EXPECT_EQ(changes_of(quorate(), QuorumNotified{.quorate = false, .ring = ring(1, 12)}),
+  EXPECT_EQ(changes_of(three_quorate(), QuorumNotified{.quorate = false, .ring = ring(1, 12)}),
             Changes{{.kind = ChangeKind::quorum_lost}});
 }
 
 TEST(ChangesTest, ARegainIsToldWithHowLongItLasted) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.verdict(false, ring(1, 12)).wait(2s).verdict(true, ring(1, 16));
   story.verdict(false, ring(1, 20));
   EXPECT_EQ(changes_of(story, QuorumNotified{.quorate = true, .ring = ring(1, 24)}, 70ms),
@@ -110,7 +109,7 @@ TEST(ChangesTest, ARegainIsToldWithHowLongItLasted) {
 }
 
 TEST(ChangesTest, ARegainAfterReconnectionLastedForAsLongAsWasSeen) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.verdict(false, ring(1, 12)).wait(2s).disconnect().wait(1h).connect();
   story.node_list({.ring = ring(1, 12), .members = ids({1, 2, 3})}).verdict(false, ring(1, 12));
   EXPECT_EQ(changes_of(story, QuorumNotified{.quorate = true, .ring = ring(1, 12)}, 1s),
@@ -118,11 +117,12 @@ TEST(ChangesTest, ARegainAfterReconnectionLastedForAsLongAsWasSeen) {
 }
 
 TEST(ChangesTest, AVerdictThatChangesNothingIsNotTold) {
-  EXPECT_EQ(changes_of(quorate(), QuorumNotified{.quorate = true, .ring = ring(1, 12)}), Changes{});
+  EXPECT_EQ(changes_of(three_quorate(), QuorumNotified{.quorate = true, .ring = ring(1, 12)}),
+            Changes{});
 }
 
 TEST(ChangesTest, AVerdictThatDiffersAfterReconnectionIsTold) {
-  Story story = quorate().disconnect().connect();
+  Story story = three_quorate().disconnect().connect();
   story.node_list({.ring = ring(1, 20), .members = ids({1})});
   EXPECT_EQ(changes_of(story, QuorumNotified{.quorate = false, .ring = ring(1, 20)}),
             (Changes{{.kind = ChangeKind::connected}, {.kind = ChangeKind::quorum_lost}}));
@@ -130,7 +130,7 @@ TEST(ChangesTest, AVerdictThatDiffersAfterReconnectionIsTold) {
 
 TEST(ChangesTest, AFailedReadingIsToldOnceUntilItRecovers) {
   const ReadingFailed failed{.source = Source::cmap, .failure = lost};
-  Story story = quorate();
+  Story story = three_quorate();
   const Changes told{{.kind = ChangeKind::source_failed, .source = Source::cmap, .failure = lost}};
   EXPECT_EQ(changes_of(story, failed), told);
   story.then(failed);
@@ -142,23 +142,23 @@ TEST(ChangesTest, AFailedReadingIsToldOnceUntilItRecovers) {
 }
 
 TEST(ChangesTest, APartOfASourceIsNoRecovery) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.then(ReadingFailed{.source = Source::cmap, .failure = lost});
   EXPECT_EQ(changes_of(story, ConfigurationRead{}), Changes{});
 }
 
 TEST(ChangesTest, ASuccessfulReadingIsNotTold) {
-  EXPECT_EQ(changes_of(quorate(), SourceRead{Source::cfg}), Changes{});
+  EXPECT_EQ(changes_of(three_quorate(), SourceRead{Source::cfg}), Changes{});
 }
 
 TEST(ChangesTest, OneSourceDoesNotRecoverForAnother) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.then(ReadingFailed{.source = Source::cmap, .failure = lost});
   EXPECT_EQ(changes_of(story, SourceRead{Source::cfg}), Changes{});
 }
 
 TEST(ChangesTest, ALostConnectionDoesNotTellOfItsReadings) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.then(ReadingFailed{.source = Source::cmap, .failure = lost}).disconnect();
   story.connect();
   EXPECT_EQ(changes_of(story, SourceRead{Source::cmap}), Changes{});
@@ -174,7 +174,7 @@ ReachabilityRead links_to_2(bool first, bool second) {
 }
 
 TEST(ChangesTest, ALinkThatGoesDownOrComesUpIsTold) {
-  Story story = quorate().then(links_to_2(true, false));
+  Story story = three_quorate().then(links_to_2(true, false));
   EXPECT_EQ(changes_of(story, links_to_2(false, true)),
             (Changes{{.kind = ChangeKind::links_down, .links = {{id(2), 0}}},
                      {.kind = ChangeKind::links_up, .links = {{id(2), 1}}}}));
@@ -182,10 +182,11 @@ TEST(ChangesTest, ALinkThatGoesDownOrComesUpIsTold) {
 }
 
 TEST(ChangesTest, TheFirstReadingOfALinkIsNoChange) {
-  EXPECT_EQ(changes_of(quorate(), links_to_2(false, true)), Changes{});
-  EXPECT_EQ(changes_of(quorate().then(ReachabilityRead{{{id(2), {}}}}), links_to_2(false, true)),
-            Changes{});
-  Story again = quorate().then(links_to_2(true, true)).disconnect().connect();
+  EXPECT_EQ(changes_of(three_quorate(), links_to_2(false, true)), Changes{});
+  EXPECT_EQ(
+      changes_of(three_quorate().then(ReachabilityRead{{{id(2), {}}}}), links_to_2(false, true)),
+      Changes{});
+  Story again = three_quorate().then(links_to_2(true, true)).disconnect().connect();
   EXPECT_EQ(changes_of(again, links_to_2(false, false)), Changes{});
 }
 
@@ -196,14 +197,14 @@ TEST(ChangesTest, AQuorumDeviceThatStopsToVoteIsTold) {
     votes.nodes[id(2)].qdevice = Qdevice{.registered = true, .casting_vote = second};
     return VotesRead{votes};
   };
-  Story story = quorate().then(device(true, false));
+  Story story = three_quorate().then(device(true, false));
   EXPECT_EQ(changes_of(story, device(false, true)),
             (Changes{{.kind = ChangeKind::device_silent, .nodes = ids({1})},
                      {.kind = ChangeKind::device_votes, .nodes = ids({2})}}));
 }
 
 TEST(ChangesTest, OtherExpectedVotesAreTold) {
-  Story story = quorate();
+  Story story = three_quorate();
   EXPECT_EQ(changes_of(story, VotesRead{{.expected = 3}}), Changes{});
   story.then(VotesRead{{.expected = 3}});
   EXPECT_EQ(changes_of(story, VotesRead{{.expected = 5}}),

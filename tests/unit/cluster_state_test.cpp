@@ -17,14 +17,6 @@ using namespace std::chrono_literals;
 const Failure refused = failure("quorum_model_initialize", "CS_ERR_ACCESS");
 const Failure lost = failure("quorum_dispatch", "CS_ERR_LIBRARY");
 
-// Three nodes, quorate, on ring 1.8.
-Story quorate() {
-  return Story{}
-      .connect()
-      .node_list({.ring = ring(1, 8), .members = ids({1, 2, 3})})
-      .verdict(true, ring(1, 8));
-}
-
 Votes some_votes() {
   return {.expected = 3, .highest_expected = 4, .present = 5, .required = 2, .nodes = {}};
 }
@@ -98,7 +90,7 @@ TEST(ClusterStateTest, CountsFailedConnectionsByCallAndError) {
 }
 
 TEST(ClusterStateTest, ALostConnectionIsNoFailureToConnect) {
-  EXPECT_TRUE(quorate().disconnect().state().connect_errors.empty());
+  EXPECT_TRUE(three_quorate().disconnect().state().connect_errors.empty());
 }
 
 TEST(ClusterStateTest, KeepsTheReasonForBeingDisconnectedUntilConnected) {
@@ -110,13 +102,13 @@ TEST(ClusterStateTest, KeepsTheReasonForBeingDisconnectedUntilConnected) {
 }
 
 TEST(ClusterStateTest, LosingCorosyncForgetsThePresent) {
-  const ClusterState state = quorate().disconnect().state();
+  const ClusterState state = three_quorate().disconnect().state();
   EXPECT_FALSE(state.present);
   EXPECT_FALSE(is_synced(state));
 }
 
 TEST(ClusterStateTest, LosingCorosyncKeepsWhatTheExporterSaw) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.read(configuration({{id(1), {.name = "one", .configured = true}}}))
       .read(LocalNodeRead{id(1)})
       .node_list({.ring = ring(1, 12), .members = ids({1}), .left = ids({2, 3})})
@@ -134,7 +126,7 @@ TEST(ClusterStateTest, LosingCorosyncKeepsWhatTheExporterSaw) {
 }
 
 TEST(ClusterStateTest, ANewConnectionKnowsNothingOfThePresentYet) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.then(VotequorumQuorumNotified{ids({1, 2})}).read(VotesRead{some_votes()}).disconnect();
   story.wait(7s).connect();
   const Present expected{.has_provider = true, .last_word = story.now().steady};
@@ -171,13 +163,13 @@ TEST(ClusterStateTest, CountsEachKindOfCallback) {
 
 TEST(ClusterStateTest, AMembershipIsTheNewestNodeList) {
   const ClusterState state =
-      quorate().node_list({.ring = ring(2, 12), .members = ids({2, 3})}).state();
+      three_quorate().node_list({.ring = ring(2, 12), .members = ids({2, 3})}).state();
   const Membership expected{.ring = ring(2, 12), .members = ids({2, 3})};
   EXPECT_EQ(state.present->membership, expected);
 }
 
 TEST(ClusterStateTest, AVerdictIsTheNewestWithItsRing) {
-  const ClusterState state = quorate().verdict(false, ring(2, 12)).state();
+  const ClusterState state = three_quorate().verdict(false, ring(2, 12)).state();
   const Verdict expected{.quorate = false, .ring = ring(2, 12)};
   EXPECT_EQ(state.present->verdict, expected);
 }
@@ -192,7 +184,7 @@ TEST(ClusterStateTest, VotersAreTheNewestList) {
 }
 
 TEST(ClusterStateTest, LateWordsOfALostConnectionAreCountedAndOtherwiseIgnored) {
-  Story story = quorate().disconnect();
+  Story story = three_quorate().disconnect();
   const ClusterState before = story.state();
   const ClusterState after =
       story.node_list({.ring = ring(3, 16), .members = ids({4}), .joined = ids({4})})
@@ -225,7 +217,7 @@ void PrintTo(const WordCase& word, std::ostream* out) { *out << word.name; }
 class WordTest : public ::testing::TestWithParam<WordCase> {};
 
 TEST_P(WordTest, OnlyWhatCorosyncSaysEndsItsSilence) {
-  Story story = quorate().wait(20s);
+  Story story = three_quorate().wait(20s);
   ASSERT_TRUE(is_silent(story.state(), story.now().steady));
   EXPECT_EQ(is_silent(story.then(GetParam().event).state(), story.now().steady),
             !GetParam().is_a_word);
@@ -270,39 +262,39 @@ TEST(ClusterStateTest, ConnectingIsAWord) {
 }
 
 TEST(ClusterStateTest, NobodyIsSilentWhoIsNotConnected) {
-  const Story story = quorate().disconnect();
+  const Story story = three_quorate().disconnect();
   EXPECT_FALSE(is_silent(story.state(), story.now().steady + 1h));
 }
 
 // ---- Quorum ------------------------------------------------------------------------------------
 
 TEST(ClusterStateTest, TheFirstVerdictIsNoChange) {
-  EXPECT_EQ(quorate().state().quorum.changes, 0U);
-  EXPECT_EQ(quorate().state().quorum.last_change, std::nullopt);
+  EXPECT_EQ(three_quorate().state().quorum.changes, 0U);
+  EXPECT_EQ(three_quorate().state().quorum.last_change, std::nullopt);
   EXPECT_EQ(Story{}.connect().verdict(false, ring(1, 8)).state().quorum.losses, 0U);
 }
 
 TEST(ClusterStateTest, AVerdictWithoutAChangeIsNoChange) {
   const ClusterState state =
-      quorate().verdict(true, ring(1, 12)).verdict(true, ring(1, 16)).state();
+      three_quorate().verdict(true, ring(1, 12)).verdict(true, ring(1, 16)).state();
   EXPECT_EQ(state.quorum.changes, 0U);
 }
 
 TEST(ClusterStateTest, CountsFlipsEitherWayAndLossesOneWay) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.verdict(false, ring(1, 8)).verdict(true, ring(1, 8)).verdict(false, ring(1, 8));
   EXPECT_EQ(story.state().quorum.changes, 3U);
   EXPECT_EQ(story.state().quorum.losses, 2U);
 }
 
 TEST(ClusterStateTest, AFlipIsStampedWithTheSystemTime) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.wait(3s).verdict(false, ring(1, 8)).wait(4s).verdict(false, ring(1, 12));
   EXPECT_EQ(story.state().quorum.last_change, beginning.system + 3s);
 }
 
 TEST(ClusterStateTest, TimeWithoutQuorumGrowsWhileItLasts) {
-  Story story = quorate().wait(1s);
+  Story story = three_quorate().wait(1s);
   story.verdict(false, ring(1, 8));
   const SteadyTime start = story.now().steady;
   EXPECT_EQ(time_without_quorum(story.state(), start), 0s);
@@ -311,20 +303,20 @@ TEST(ClusterStateTest, TimeWithoutQuorumGrowsWhileItLasts) {
 }
 
 TEST(ClusterStateTest, TimeWithoutQuorumStopsWithTheLoss) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.verdict(false, ring(1, 8)).wait(40ms).verdict(true, ring(1, 8));
   EXPECT_EQ(time_without_quorum(story.state(), story.now().steady + 1h), 40ms);
 }
 
 TEST(ClusterStateTest, TimeWithoutQuorumAddsUp) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.verdict(false, ring(1, 8)).wait(1s).verdict(true, ring(1, 8)).wait(10s);
   story.verdict(false, ring(1, 8)).wait(2s);
   EXPECT_EQ(time_without_quorum(story.state(), story.now().steady), 3s);
 }
 
 TEST(ClusterStateTest, AnotherVerdictOfNoQuorumDoesNotStartTheTimeAnew) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.verdict(false, ring(1, 8)).wait(1s).verdict(false, ring(1, 12)).wait(1s);
   EXPECT_EQ(time_without_quorum(story.state(), story.now().steady), 2s);
 }
@@ -335,7 +327,7 @@ TEST(ClusterStateTest, TimeWithoutQuorumRunsFromTheFirstVerdict) {
 }
 
 TEST(ClusterStateTest, TimeWithoutQuorumIsNotInventedWhileDisconnected) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.verdict(false, ring(1, 8)).wait(1s).disconnect().wait(1min);
   EXPECT_EQ(time_without_quorum(story.state(), story.now().steady), 1s);
   story.connect().wait(1min);
@@ -345,13 +337,13 @@ TEST(ClusterStateTest, TimeWithoutQuorumIsNotInventedWhileDisconnected) {
 }
 
 TEST(ClusterStateTest, TimeWithoutQuorumDoesNotGrowInSilence) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.verdict(false, ring(1, 8)).wait(1s).then(ExpectedVotesNotified{}).wait(1h);
   EXPECT_EQ(time_without_quorum(story.state(), story.now().steady), 16s);
 }
 
 TEST(ClusterStateTest, TimeWithoutQuorumMakesUpForASilenceThatIsOver) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.verdict(false, ring(1, 8)).wait(1min).then(ExpectedVotesNotified{});
   EXPECT_EQ(time_without_quorum(story.state(), story.now().steady), 1min);
   story.wait(1min).verdict(true, ring(1, 8));
@@ -359,13 +351,13 @@ TEST(ClusterStateTest, TimeWithoutQuorumMakesUpForASilenceThatIsOver) {
 }
 
 TEST(ClusterStateTest, ASilenceThatEndsInDisconnectionIsNotMadeUpFor) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.verdict(false, ring(1, 8)).wait(1min).disconnect().wait(1min);
   EXPECT_EQ(time_without_quorum(story.state(), story.now().steady), 15s);
 }
 
 TEST(ClusterStateTest, TheLastLossLastsAcrossConnections) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.verdict(false, ring(1, 8)).wait(1s).verdict(true, ring(1, 8));
   story.verdict(false, ring(1, 8)).wait(2s).disconnect().wait(1h).connect();
   story.verdict(false, ring(1, 8)).wait(3s).verdict(true, ring(1, 8));
@@ -374,7 +366,7 @@ TEST(ClusterStateTest, TheLastLossLastsAcrossConnections) {
 }
 
 TEST(ClusterStateTest, OnReconnectionAVerdictThatDiffersIsOneChange) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.disconnect().wait(1min).connect().verdict(false, ring(1, 20));
   EXPECT_EQ(story.state().quorum.changes, 1U);
   EXPECT_EQ(story.state().quorum.losses, 1U);
@@ -382,12 +374,12 @@ TEST(ClusterStateTest, OnReconnectionAVerdictThatDiffersIsOneChange) {
 }
 
 TEST(ClusterStateTest, OnReconnectionTheSameVerdictIsNoChange) {
-  const Story story = quorate().disconnect().connect().verdict(true, ring(1, 20));
+  const Story story = three_quorate().disconnect().connect().verdict(true, ring(1, 20));
   EXPECT_EQ(story.state().quorum.changes, 0U);
 }
 
 TEST(ClusterStateTest, WithoutAProviderMeanwhileVerdictsAreComparedAcross) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.disconnect().connect(false).verdict(true, ring(0, 0)).disconnect();
   EXPECT_EQ(story.connect().verdict(false, ring(1, 8)).state().quorum.changes, 1U);
 }
@@ -395,13 +387,13 @@ TEST(ClusterStateTest, WithoutAProviderMeanwhileVerdictsAreComparedAcross) {
 // ---- Membership --------------------------------------------------------------------------------
 
 TEST(ClusterStateTest, TheFirstRingIsNoChange) {
-  EXPECT_EQ(quorate().state().membership.changes, 0U);
-  EXPECT_EQ(quorate().state().membership.last_change, std::nullopt);
+  EXPECT_EQ(three_quorate().state().membership.changes, 0U);
+  EXPECT_EQ(three_quorate().state().membership.last_change, std::nullopt);
 }
 
 TEST(ClusterStateTest, ANodeListOfTheSameRingIsNoChange) {
   const ClusterState state =
-      quorate().node_list({.ring = ring(1, 8), .members = ids({1, 2, 3})}).state();
+      three_quorate().node_list({.ring = ring(1, 8), .members = ids({1, 2, 3})}).state();
   EXPECT_EQ(state.membership.changes, 0U);
 }
 
@@ -414,7 +406,7 @@ void PrintTo(const RingCase& row, std::ostream* out) { *out << row.name; }
 class RingTest : public ::testing::TestWithParam<RingCase> {};
 
 TEST_P(RingTest, EitherHalfMakesAnotherRing) {
-  Story story = quorate().wait(3s);
+  Story story = three_quorate().wait(3s);
   story.node_list({.ring = GetParam().ring, .members = ids({1, 2, 3})});
   EXPECT_EQ(story.state().membership.changes, 1U);
   EXPECT_EQ(story.state().membership.last_change, beginning.system + 3s);
@@ -427,24 +419,24 @@ INSTANTIATE_TEST_SUITE_P(Rings, RingTest,
                          [](const auto& row) { return row.param.name; });
 
 TEST(ClusterStateTest, AVerdictsRingIsNoMembershipChange) {
-  EXPECT_EQ(quorate().verdict(true, ring(2, 12)).state().membership.changes, 0U);
+  EXPECT_EQ(three_quorate().verdict(true, ring(2, 12)).state().membership.changes, 0U);
 }
 
 TEST(ClusterStateTest, OnReconnectionARingThatDiffersIsOneChange) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.disconnect().wait(1min).connect().node_list({.ring = ring(1, 40)});
   EXPECT_EQ(story.state().membership.changes, 1U);
   EXPECT_EQ(story.state().membership.last_change, story.now().system);
 }
 
 TEST(ClusterStateTest, OnReconnectionTheSameRingIsNoChange) {
-  const Story story = quorate().disconnect().connect().node_list({.ring = ring(1, 8)});
+  const Story story = three_quorate().disconnect().connect().node_list({.ring = ring(1, 8)});
   EXPECT_EQ(story.state().membership.changes, 0U);
 }
 
 TEST(ClusterStateTest, JoinsAndLeavesAreCountedAsTheNodeListSays) {
   const ClusterState state =
-      quorate()
+      three_quorate()
           .node_list({.ring = ring(1, 12), .members = ids({1}), .left = ids({2, 3})})
           .node_list({.ring = ring(1, 16), .members = ids({1, 3}), .joined = ids({3})})
           .node_list({.ring = ring(1, 20), .members = ids({1}), .left = ids({3})})
@@ -458,7 +450,7 @@ TEST(ClusterStateTest, JoinsAndLeavesAreCountedAsTheNodeListSays) {
 }
 
 TEST(ClusterStateTest, ANodeThatCameBackUnmissedLeftAndJoined) {
-  const ClusterState state = quorate()
+  const ClusterState state = three_quorate()
                                  .node_list({.ring = ring(1, 12),
                                              .members = ids({1, 2, 3}),
                                              .joined = ids({2}),
@@ -484,16 +476,16 @@ TEST(ClusterStateTest, EveryCallbackThatNamesANodeShowsIt) {
 // ---- Readings ----------------------------------------------------------------------------------
 
 TEST(ClusterStateTest, ReadVotesBelongToThePresent) {
-  EXPECT_EQ(quorate().read(VotesRead{some_votes()}).state().present->votes, some_votes());
+  EXPECT_EQ(three_quorate().read(VotesRead{some_votes()}).state().present->votes, some_votes());
 }
 
 TEST(ClusterStateTest, ANodeHasNoNameBeforeTheConfigurationIsRead) {
-  EXPECT_EQ(quorate().state().nodes.at(id(2)).name, std::nullopt);
+  EXPECT_EQ(three_quorate().state().nodes.at(id(2)).name, std::nullopt);
 }
 
 TEST(ClusterStateTest, AReadingNamesTheNodesThatItWasAskedAbout) {
   const ClusterState state =
-      quorate()
+      three_quorate()
           .read(configuration({{id(2), {.name = "two", .configured = true, .votes = 7}},
                                {id(3), {.name = "10.0.0.3", .configured = false}}}))
           .state();
@@ -506,14 +498,14 @@ TEST(ClusterStateTest, AReadingNamesTheNodesThatItWasAskedAbout) {
 
 TEST(ClusterStateTest, AConfiguredNodeIsKnownUnseen) {
   const ClusterState state =
-      quorate().read(configuration({{id(9), {.name = "nine", .configured = true}}})).state();
+      three_quorate().read(configuration({{id(9), {.name = "nine", .configured = true}}})).state();
   EXPECT_FALSE(state.nodes.at(id(9)).seen);
   EXPECT_TRUE(state.nodes.at(id(9)).configured);
 }
 
 TEST(ClusterStateTest, ARenamedNodeTakesItsNewName) {
   const ClusterState state =
-      quorate()
+      three_quorate()
           .read(configuration({{id(2), {.name = "old", .configured = true}}}))
           .read(configuration({{id(2), {.name = "new", .configured = true}}}))
           .state();
@@ -522,7 +514,7 @@ TEST(ClusterStateTest, ARenamedNodeTakesItsNewName) {
 
 TEST(ClusterStateTest, ASeenNodeTakenOutOfTheConfigurationKeepsItsName) {
   const ClusterState state =
-      quorate()
+      three_quorate()
           .read(configuration({{id(2), {.name = "two", .configured = true}}}))
           .read(configuration({{id(2), {.name = "10.0.0.2", .configured = false}}}))
           .state();
@@ -535,7 +527,7 @@ TEST(ClusterStateTest, ANodeThatWasTakenOutIsNoMemberAndNotMissed) {
       {{id(1), {.name = "one", .configured = true}}, {id(2), {.name = "two", .configured = true}}});
   const ConfigurationRead without = configuration({{id(1), {.name = "one", .configured = true}},
                                                    {id(2), {.name = "two", .configured = false}}});
-  Story story = quorate();
+  Story story = three_quorate();
   story.read(both).node_list({.ring = ring(1, 12), .members = ids({1}), .left = ids({2})});
   EXPECT_EQ(is_member(story.state(), id(1)), true);
   EXPECT_EQ(is_member(story.state(), id(2)), false);
@@ -549,7 +541,7 @@ TEST(ClusterStateTest, ANodeThatWasTakenOutIsNoMemberAndNotMissed) {
 }
 
 TEST(ClusterStateTest, WithoutANodeListEveryNodeThatWasSeenIsMissed) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.node_list({.ring = ring(1, 12), .members = ids({1}), .left = ids({2})})
       .read(configuration({{id(1), {.name = "one", .configured = false}},
                            {id(2), {.name = "two", .configured = false}}}));
@@ -557,19 +549,19 @@ TEST(ClusterStateTest, WithoutANodeListEveryNodeThatWasSeenIsMissed) {
 }
 
 TEST(ClusterStateTest, AnUnseenNodeTakenOutOfTheConfigurationIsForgotten) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.read(configuration({{id(9), {.name = "nine", .configured = true}}}));
   EXPECT_FALSE(story.read(configuration({})).state().nodes.contains(id(9)));
 }
 
 TEST(ClusterStateTest, TheClusterIsAsLastRead) {
-  const ClusterState state = quorate().read(configuration({})).state();
+  const ClusterState state = three_quorate().read(configuration({})).state();
   const ClusterInfo expected{.cluster_name = "c", .transport = "t", .provider = "p"};
   EXPECT_EQ(state.info, expected);
 }
 
 TEST(ClusterStateTest, WaitingForAllIsAsLastRead) {
-  Story story = quorate();
+  Story story = three_quorate();
   EXPECT_TRUE(
       story.read(ConfigurationRead{.waiting_for_all = true}).state().present->waiting_for_all);
   EXPECT_FALSE(
@@ -577,7 +569,7 @@ TEST(ClusterStateTest, WaitingForAllIsAsLastRead) {
 }
 
 TEST(ClusterStateTest, TheLocalNodeIsAsLastRead) {
-  EXPECT_EQ(quorate().read(LocalNodeRead{id(3)}).state().local_node, id(3));
+  EXPECT_EQ(three_quorate().read(LocalNodeRead{id(3)}).state().local_node, id(3));
 }
 
 TEST(ClusterStateTest, LinksAndTotemBelongToThePresent) {
@@ -585,7 +577,7 @@ TEST(ClusterStateTest, LinksAndTotemBelongToThePresent) {
       {id(2), {.reachable = true, .links = {{0, {.enabled = true, .mtu_bytes = 1397}}}}}};
   const std::map<LinkId, LinkStatistics> links{{{id(2), 0}, {.downs = 3, .ups = 4}}};
   const Totem totem{.retransmits = 7};
-  Story story = quorate();
+  Story story = three_quorate();
   story.read(ReachabilityRead{reachability}).read(LinkStatisticsRead{links}).read(TotemRead{totem});
   EXPECT_EQ(story.state().present->reachability, reachability);
   EXPECT_EQ(story.state().present->link_statistics, links);
@@ -593,14 +585,14 @@ TEST(ClusterStateTest, LinksAndTotemBelongToThePresent) {
 }
 
 TEST(ClusterStateTest, WithoutAProviderVotequorumIsNoSource) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.read(VotesRead{}).read(LocalNodeRead{}).disconnect().connect(false);
   EXPECT_FALSE(story.state().sources.contains(Source::votequorum));
   EXPECT_TRUE(story.state().sources.contains(Source::cfg));
 }
 
 TEST(ClusterStateTest, IsSyncingFromTheNodeListToTheVerdict) {
-  Story story = quorate();
+  Story story = three_quorate();
   EXPECT_FALSE(is_syncing(story.state()));
   EXPECT_TRUE(is_syncing(story.node_list({.ring = ring(1, 12)}).state()));
   EXPECT_FALSE(is_syncing(story.verdict(true, ring(1, 12)).state()));
@@ -618,29 +610,29 @@ void PrintTo(const SourceCase& row, std::ostream* out) { *out << row.name; }
 class SourceTest : public ::testing::TestWithParam<SourceCase> {};
 
 TEST_P(SourceTest, IsUnheardOfUntilItIsTried) {
-  EXPECT_TRUE(quorate().state().sources.empty());
-  EXPECT_FALSE(is_current(quorate().state(), GetParam().source, beginning.steady));
+  EXPECT_TRUE(three_quorate().state().sources.empty());
+  EXPECT_FALSE(is_current(three_quorate().state(), GetParam().source, beginning.steady));
 }
 
 TEST_P(SourceTest, IsNotReadBeforeAllOfItIs) {
-  EXPECT_TRUE(quorate().then(GetParam().success).state().sources.empty());
+  EXPECT_TRUE(three_quorate().then(GetParam().success).state().sources.empty());
 }
 
 TEST_P(SourceTest, IsUpOnceRead) {
-  const ClusterState state = quorate().wait(2s).read(GetParam().success).state();
+  const ClusterState state = three_quorate().wait(2s).read(GetParam().success).state();
   const std::map<Source, SourceStatus> expected{
       {GetParam().source, {.up = true, .last_success = beginning.steady + 2s}}};
   EXPECT_EQ(state.sources, expected);
 }
 
 TEST_P(SourceTest, IsCurrentForStaleAfter) {
-  const ClusterState state = quorate().read(GetParam().success).state();
+  const ClusterState state = three_quorate().read(GetParam().success).state();
   EXPECT_TRUE(is_current(state, GetParam().source, beginning.steady + 15s));
   EXPECT_FALSE(is_current(state, GetParam().source, beginning.steady + 15s + 1ns));
 }
 
 TEST_P(SourceTest, IsDownAfterAFailureAndRemembersItsLastSuccess) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.read(GetParam().success).wait(3s);
   const ClusterState state =
       story.then(ReadingFailed{.source = GetParam().source, .failure = lost}).state();
@@ -651,13 +643,13 @@ TEST_P(SourceTest, IsDownAfterAFailureAndRemembersItsLastSuccess) {
 
 TEST_P(SourceTest, ThatNeverSucceededHasNoSuccess) {
   const ClusterState state =
-      quorate().then(ReadingFailed{.source = GetParam().source, .failure = lost}).state();
+      three_quorate().then(ReadingFailed{.source = GetParam().source, .failure = lost}).state();
   const SourceStatus expected{.up = false, .last_success = std::nullopt, .failure = lost};
   EXPECT_EQ(state.sources.at(GetParam().source), expected);
 }
 
 TEST_P(SourceTest, IsUpAgainAfterTheNextSuccess) {
-  const ClusterState state = quorate()
+  const ClusterState state = three_quorate()
                                  .then(ReadingFailed{.source = GetParam().source, .failure = lost})
                                  .wait(1s)
                                  .read(GetParam().success)
@@ -667,13 +659,13 @@ TEST_P(SourceTest, IsUpAgainAfterTheNextSuccess) {
 }
 
 TEST_P(SourceTest, GoesDownWithTheConnectionWithoutHavingFailed) {
-  const ClusterState state = quorate().read(GetParam().success).disconnect().state();
+  const ClusterState state = three_quorate().read(GetParam().success).disconnect().state();
   const SourceStatus expected{.up = false, .last_success = beginning.steady};
   EXPECT_EQ(state.sources.at(GetParam().source), expected);
 }
 
 TEST(ClusterStateTest, AFailedReadingForgetsWhatWasReadOfItsSourceAndNothingElse) {
-  Story story = quorate();
+  Story story = three_quorate();
   story.read(VotesRead{.votes = {.expected = 3}})
       .read(ReachabilityRead{.nodes = {{id(2), {.reachable = true}}}})
       .read(LinkStatisticsRead{.links = {{{id(2), 0}, {.downs = 1}}}})

@@ -18,13 +18,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Story quorate() {
-  return Story{}
-      .connect()
-      .node_list({.ring = ring(1, 8), .members = ids({1, 2, 3})})
-      .verdict(true, ring(1, 8));
-}
-
 // ---- Why corosync_up is 0 ----------------------------------------------------------------------
 
 struct ReasonCase {
@@ -63,21 +56,22 @@ INSTANTIATE_TEST_SUITE_P(
         ReasonCase{"failed_without_a_word_of_errno",
                    Story{}.then(ConnectFailed{failure("quorum_trackstart", "CS_ERR_ACCESS")}),
                    "not connected to corosync: quorum_trackstart: CS_ERR_ACCESS"},
-        ReasonCase{"lost", quorate().disconnect(),
+        ReasonCase{"lost", three_quorate().disconnect(),
                    "not connected to corosync: quorum_dispatch: CS_ERR_LIBRARY"},
-        ReasonCase{"silent", quorate().wait(16500ms), "corosync has been silent for 16 s"},
-        ReasonCase{
-            "silent_as_it_cannot_be_asked",
-            quorate().wait(16s).then(ReadingFailed{.source = Source::cmap,
-                                                   .failure = {.call = "cmap_initialize_map",
-                                                               .error = "CS_ERR_LIBRARY",
-                                                               .detail = "Too many open files"}}),
-            "corosync has been silent for 16 s, and cmap cannot be read: "
-            "cmap_initialize_map: CS_ERR_LIBRARY (Too many open files)"},
+        ReasonCase{"silent", three_quorate().wait(16500ms), "corosync has been silent for 16 s"},
+        ReasonCase{"silent_as_it_cannot_be_asked",
+                   three_quorate().wait(16s).then(ReadingFailed{
+                       .source = Source::cmap,
+                       .failure = {.call = "cmap_initialize_map",
+                                   .error = "CS_ERR_LIBRARY",
+                                   .detail = "Too many open files"}}),
+                   "corosync has been silent for 16 s, and cmap cannot be read: "
+                   "cmap_initialize_map: CS_ERR_LIBRARY (Too many open files)"},
         ReasonCase{"silent_before_it_was_synced", Story{}.connect().wait(20s),
                    "corosync has been silent for 20 s"},
-        ReasonCase{"up", quorate(), ""}, ReasonCase{"up_to_the_last", quorate().wait(15s), ""},
-        ReasonCase{"not_quorate", quorate().verdict(false, ring(1, 8)), ""},
+        ReasonCase{"up", three_quorate(), ""},
+        ReasonCase{"up_to_the_last", three_quorate().wait(15s), ""},
+        ReasonCase{"not_quorate", three_quorate().verdict(false, ring(1, 8)), ""},
         ReasonCase{"without_a_provider", Story{}.connect(false).node_list({.ring = ring(1, 8)}),
                    ""}),
     [](const auto& row) { return row.param.name; });
@@ -141,9 +135,9 @@ TEST_F(EndpointsTest, MetricsAreInTheTextFormat) {
 
 TEST_F(EndpointsTest, MetricsAreAnsweredWhateverCorosyncDoes) {
   EXPECT_EQ(metrics().at("corosync_up"), 0);
-  publish(quorate());
+  publish(three_quorate());
   EXPECT_EQ(metrics().at("corosync_up"), 1);
-  publish(quorate().disconnect());
+  publish(three_quorate().disconnect());
   EXPECT_EQ(metrics().at("corosync_up"), 0);
 }
 
@@ -170,7 +164,7 @@ TEST_F(EndpointsTest, NothingOnAPageIsYoungerThanThePage) {
   std::jthread publisher{[this](const std::stop_token& stop) {
     while (!stop.stop_requested()) {
       const Moment now = current_moment();
-      ClusterState state = quorate().state();
+      ClusterState state = three_quorate().state();
       state.present->last_word = now.steady;
       publish(apply(state, LocalNodeRead{id(1)}, now));
     }
@@ -221,7 +215,7 @@ TEST_F(EndpointsTest, TheFrontPageLinksTheOthersBelowAnyPath) {
 
 TEST_F(EndpointsTest, TheFrontPageIsOfThisMoment) {
   EXPECT_NE(get("/").body.find(">Unknown</h1>"), std::string::npos);
-  publish(quorate());
+  publish(three_quorate());
   EXPECT_NE(get("/").body.find(">Quorate</h1>"), std::string::npos);
   EXPECT_EQ(header(get("/"), "Cache-Control"), "no-store");
   EXPECT_EQ(header(get("/"), "Referrer-Policy"), "no-referrer");
@@ -242,7 +236,7 @@ TEST_F(EndpointsTest, TheFrontPagesPolicyLetsInItsOwnNonceAndNeverTheSame) {
 }
 
 TEST_F(EndpointsTest, TheStatusIsJsonOfThisMoment) {
-  publish(quorate());
+  publish(three_quorate());
   const Response response = get("/api/v1/status");
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.content_type, "application/json");
@@ -253,7 +247,7 @@ TEST_F(EndpointsTest, TheStatusIsJsonOfThisMoment) {
 }
 
 TEST_F(EndpointsTest, TheStatusSaysWhyNothingIsKnown) {
-  publish(quorate().disconnect());
+  publish(three_quorate().disconnect());
   EXPECT_NE(get("/api/v1/status")
                 .body.find("\"reason\":\"not connected to corosync: quorum_dispatch: "
                            "CS_ERR_LIBRARY\""),
@@ -262,20 +256,20 @@ TEST_F(EndpointsTest, TheStatusSaysWhyNothingIsKnown) {
 
 TEST_F(EndpointsTest, HealthyIsAnsweredWhateverCorosyncDoes) {
   EXPECT_EQ(get("/-/healthy").status, 200);
-  publish(quorate());
+  publish(three_quorate());
   EXPECT_EQ(get("/-/healthy").status, 200);
 }
 
 TEST_F(EndpointsTest, ReadyIsAnsweredOnceConnected) {
   EXPECT_EQ(get("/-/ready").status, 503);
-  publish(quorate());
+  publish(three_quorate());
   EXPECT_EQ(get("/-/ready").status, 200);
-  publish(quorate().disconnect());
+  publish(three_quorate().disconnect());
   EXPECT_EQ(get("/-/ready").status, 503);
 }
 
 TEST_F(EndpointsTest, NotReadySaysWhy) {
-  publish(quorate().disconnect());
+  publish(three_quorate().disconnect());
   EXPECT_EQ(get("/-/ready").body,
             "Not ready: not connected to corosync: quorum_dispatch: CS_ERR_LIBRARY.\n");
 }

@@ -2,8 +2,6 @@
 #include "web/live_config.h"
 
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -12,6 +10,8 @@
 #include <string>
 #include <thread>
 
+#include "temporary.h"
+
 namespace corosync_exporter {
 namespace {
 
@@ -19,10 +19,8 @@ using namespace std::chrono_literals;
 
 class LiveConfigTest : public ::testing::Test {
  protected:
-  ~LiveConfigTest() override { std::filesystem::remove_all(directory_); }
-
   void write(const std::string& text) {
-    const auto fresh = directory_ / "fresh";
+    const auto fresh = directory_.path() / "fresh";
     std::ofstream{fresh} << text;
     std::filesystem::rename(fresh, file_);
   }
@@ -39,12 +37,6 @@ class LiveConfigTest : public ::testing::Test {
     return true;
   }
 
-  [[nodiscard]] std::string log_text() const {
-    std::string text(static_cast<std::size_t>(lseek(log_file_, 0, SEEK_END)), '\0');
-    EXPECT_EQ(pread(log_file_, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
-    return text;
-  }
-
   static std::size_t count(const std::string& text, const std::string& part) {
     std::size_t found = 0;
     for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
@@ -53,16 +45,10 @@ class LiveConfigTest : public ::testing::Test {
     return found;
   }
 
-  static std::filesystem::path make_directory() {
-    std::string name = std::filesystem::temp_directory_path() / "live_config_test.XXXXXX";
-    EXPECT_NE(mkdtemp(name.data()), nullptr);
-    return name;
-  }
-
-  std::filesystem::path directory_ = make_directory();
-  std::filesystem::path file_ = directory_ / "web.yml";
-  int log_file_ = memfd_create("log", MFD_CLOEXEC);
-  Logger log_{LogLevel::info, LogFormat::logfmt, log_file_};
+  const TemporaryDirectory directory_;
+  const std::filesystem::path file_ = directory_.path() / "web.yml";
+  const LogFile log_file_;
+  Logger log_{LogLevel::info, LogFormat::logfmt, log_file_.descriptor()};
 };
 
 constexpr auto header = "http_server_config:\n  headers:\n    X-Frame-Options: deny\n";
@@ -97,7 +83,7 @@ TEST_F(LiveConfigTest, AMissingCertificateAtTheStartIsThrown) {
     EXPECT_EQ(text.find(file_.string() + ":2: tls_server_config: "), 0U) << text;
     EXPECT_EQ(text.find('\n'), std::string::npos);
     if (COROSYNC_EXPORTER_HAS_TLS != 0) {
-      EXPECT_NE(text.find((directory_ / "none.crt").string()), std::string::npos) << text;
+      EXPECT_NE(text.find((directory_.path() / "none.crt").string()), std::string::npos) << text;
     } else {
       EXPECT_NE(text.find("this build cannot serve HTTPS"), std::string::npos) << text;
     }
@@ -111,7 +97,8 @@ TEST_F(LiveConfigTest, AChangeIsTakenOver) {
   write(header);
   EXPECT_TRUE(wait_until([&] { return !config.rules()->config.headers.empty(); }));
   EXPECT_EQ(config.reloads()->failures, 0U);
-  EXPECT_TRUE(wait_until([&] { return count(log_text(), "web configuration reloaded") == 1; }));
+  EXPECT_TRUE(
+      wait_until([&] { return count(log_file_.text(), "web configuration reloaded") == 1; }));
 }
 
 TEST_F(LiveConfigTest, WhatHasNotChangedKeepsItsMemory) {
@@ -131,10 +118,10 @@ TEST_F(LiveConfigTest, WhatHasNotChangedKeepsItsMemory) {
 TEST_F(LiveConfigTest, ThatMoreAreLetInIsToldApart) {
   write("basic_auth_users:\n  alice: " + std::string{hash} + "\n");
   const LiveConfig config{file_, log_, 1ms};
-  EXPECT_EQ(count(log_text(), "lets in more"), 0U);
+  EXPECT_EQ(count(log_file_.text(), "lets in more"), 0U);
   write("");
   ASSERT_TRUE(wait_until([&] { return config.rules()->config.users.empty(); }));
-  EXPECT_TRUE(wait_until([&] { return count(log_text(), "lets in more") == 1; }));
+  EXPECT_TRUE(wait_until([&] { return count(log_file_.text(), "lets in more") == 1; }));
 }
 
 TEST_F(LiveConfigTest, AFailureLeavesTheOldOneAndIsToldAndCountedOnce) {
@@ -149,8 +136,8 @@ TEST_F(LiveConfigTest, AFailureLeavesTheOldOneAndIsToldAndCountedOnce) {
   write(header);
   ASSERT_TRUE(wait_until([&] { return config.reloads()->last_succeeded; }));
   EXPECT_EQ(config.reloads()->failures, 2U);
-  EXPECT_EQ(count(log_text(), "not reloaded"), 2U);
-  EXPECT_EQ(count(log_text(), "nonsense"), 1U);
+  EXPECT_EQ(count(log_file_.text(), "not reloaded"), 2U);
+  EXPECT_EQ(count(log_file_.text(), "nonsense"), 1U);
 }
 
 TEST_F(LiveConfigTest, FromHttpToHttpsTakesARestart) {
@@ -158,14 +145,14 @@ TEST_F(LiveConfigTest, FromHttpToHttpsTakesARestart) {
   const LiveConfig config{file_, log_, 1ms};
   write("tls_server_config:\n  cert_file: a\n  key_file: b\n");
   ASSERT_TRUE(wait_until([&] { return config.reloads()->failures == 1; }));
-  EXPECT_EQ(count(log_text(), "takes a restart"), 1U);
+  EXPECT_EQ(count(log_file_.text(), "takes a restart"), 1U);
   EXPECT_EQ(config.tls(), nullptr);
 }
 
 TEST_F(LiveConfigTest, WhatIsHardlyMeantIsRemarkedOn) {
   write("http_server_config:\n  http2: true\n");
   const LiveConfig config{file_, log_};
-  EXPECT_EQ(count(log_text(), "level=warn"), config.rules()->config.remarks.size());
+  EXPECT_EQ(count(log_file_.text(), "level=warn"), config.rules()->config.remarks.size());
   EXPECT_FALSE(config.rules()->config.remarks.empty());
 }
 

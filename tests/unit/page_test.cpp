@@ -23,14 +23,6 @@ std::string text(Page& page, const std::shared_ptr<const ClusterState>& state, S
   return page.text(state, now, Self{}, {});
 }
 
-ClusterState quorate() {
-  return Story{}
-      .connect()
-      .node_list({.ring = ring(1, 8), .members = ids({1})})
-      .verdict(true, ring(1, 8))
-      .state();
-}
-
 TEST(PageTest, IsLastingMomentaryAndProcessInThisOrder) {
   Page page{{.version = "v", .revision = "r"}};
   const std::string process = "# HELP process_a Help.\n# TYPE process_a gauge\nprocess_a 0\n";
@@ -44,7 +36,7 @@ TEST(PageTest, IsLastingMomentaryAndProcessInThisOrder) {
 
 TEST(PageTest, IsTheSameForTheSameMoment) {
   Page page{Build{}};
-  const auto state = std::make_shared<const ClusterState>(quorate());
+  const auto state = std::make_shared<const ClusterState>(three_quorate().state());
   const std::string first = text(page, state, beginning.steady);
   EXPECT_EQ(text(page, state, beginning.steady), first);
   Page another{Build{}};
@@ -53,7 +45,7 @@ TEST(PageTest, IsTheSameForTheSameMoment) {
 
 TEST(PageTest, FollowsTheState) {
   Page page{Build{}};
-  ClusterState state = quorate();
+  ClusterState state = three_quorate().state();
   for (std::uint64_t connects = 1; connects < 4; ++connects) {
     state.connects = connects;
     const PageText read =
@@ -64,7 +56,7 @@ TEST(PageTest, FollowsTheState) {
 
 TEST(PageTest, FollowsWhatIsKnownOfTheSameState) {
   Page page{Build{}};
-  const auto state = std::make_shared<const ClusterState>(quorate());
+  const auto state = std::make_shared<const ClusterState>(three_quorate().state());
   const auto up = [&](SteadyTime now) {
     return read_page(text(page, state, now)).at("corosync_up");
   };
@@ -76,7 +68,7 @@ TEST(PageTest, FollowsWhatIsKnownOfTheSameState) {
 TEST(PageTest, FollowsTheMomentOfTheSameState) {
   Page page{Build{}};
   const auto state =
-      std::make_shared<const ClusterState>(Story{quorate()}.verdict(false, ring(1, 8)).state());
+      std::make_shared<const ClusterState>(three_quorate().verdict(false, ring(1, 8)).state());
   const auto lost = [&](SteadyTime now) {
     return read_page(text(page, state, now)).at("corosync_quorum_lost_seconds_total");
   };
@@ -88,7 +80,7 @@ TEST(PageTest, FollowsTheMomentOfTheSameState) {
 // the page does not look at it again.
 TEST(PageTest, RendersAStateOnce) {
   Page page{Build{}};
-  const auto state = std::make_shared<ClusterState>(quorate());
+  const auto state = std::make_shared<ClusterState>(three_quorate().state());
   const std::string before = text(page, state, beginning.steady);
   state->connects = 99;
   EXPECT_EQ(text(page, state, beginning.steady), before);
@@ -96,7 +88,7 @@ TEST(PageTest, RendersAStateOnce) {
 
 TEST(PageTest, RendersAStateAgainWhenAnotherWasAskedForInBetween) {
   Page page{Build{}};
-  const auto state = std::make_shared<const ClusterState>(quorate());
+  const auto state = std::make_shared<const ClusterState>(three_quorate().state());
   const auto other = std::make_shared<const ClusterState>();
   const std::string before = text(page, state, beginning.steady);
   EXPECT_NE(text(page, other, beginning.steady), before);
@@ -106,7 +98,7 @@ TEST(PageTest, RendersAStateAgainWhenAnotherWasAskedForInBetween) {
 // Or the next state might lie at the address of the last, and be taken for it.
 TEST(PageTest, KeepsTheStateThatItRenderedLastAndNoOther) {
   Page page{Build{}};
-  auto first = std::make_shared<const ClusterState>(quorate());
+  auto first = std::make_shared<const ClusterState>(three_quorate().state());
   const std::weak_ptr<const ClusterState> watched = first;
   text(page, first, beginning.steady);
   first.reset();
@@ -118,8 +110,7 @@ TEST(PageTest, KeepsTheStateThatItRenderedLastAndNoOther) {
 // A loss ends at its callback's time, which a scrape may have passed before the state said so.
 TEST(PageTest, LostSecondsNeverFall) {
   Page page{Build{}};
-  Story story{quorate()};
-  story.verdict(false, ring(1, 8));
+  Story story = three_quorate().verdict(false, ring(1, 8));
   const auto lost = [&](SteadyTime now) {
     return read_page(text(page, std::make_shared<const ClusterState>(story.state()), now))
         .at("corosync_quorum_lost_seconds_total");
@@ -132,11 +123,11 @@ TEST(PageTest, LostSecondsNeverFall) {
 }
 
 TEST(GlanceTest, IsWhatCorosyncSaysAndNothingThatOnlyTimeTells) {
-  const PageText page =
-      read_page(glance(quorate(), beginning.steady, {.version = "v", .revision = "r"}));
+  const PageText page = read_page(
+      glance(three_quorate().state(), beginning.steady, {.version = "v", .revision = "r"}));
   EXPECT_EQ(page.faults, std::vector<std::string>{});
   EXPECT_EQ(page.at("corosync_up"), 1);
-  EXPECT_EQ(page.at("corosync_members"), 1);
+  EXPECT_EQ(page.at("corosync_members"), 3);
   EXPECT_TRUE(page.family_set().contains("corosync_exporter_build_info"));
   for (const auto& [family, type] : page.types) {
     EXPECT_NE(type, "counter") << family;
@@ -150,7 +141,7 @@ TEST(GlanceTest, SaysThatCorosyncIsDown) {
 
 TEST(PageTest, ATimestampKeepsItsMicroseconds) {
   Page page{Build{}};
-  ClusterState state = quorate();
+  ClusterState state = three_quorate().state();
   state.quorum.last_change = SystemTime{1'700'000'000s + 123'456'789ns};
   const std::string body =
       text(page, std::make_shared<const ClusterState>(state), beginning.steady);
@@ -160,7 +151,7 @@ TEST(PageTest, ATimestampKeepsItsMicroseconds) {
 
 TEST(PageTest, AWholeNumberKeepsItsSixteenDigits) {
   Page page{Build{}};
-  ClusterState state = quorate();
+  ClusterState state = three_quorate().state();
   state.connects = 9'007'199'254'740'991;  // 2^53 - 1, as far as doubles count one by one
   state.present->membership->ring.sequence = 1'234'567'890'123'456;
   const std::string body =
@@ -172,7 +163,7 @@ TEST(PageTest, AWholeNumberKeepsItsSixteenDigits) {
 TEST(PageTest, ASmallNumberKeepsItsDigits) {
   Page page{Build{}};
   const auto state =
-      std::make_shared<const ClusterState>(Story{quorate()}.verdict(false, ring(1, 8)).state());
+      std::make_shared<const ClusterState>(three_quorate().verdict(false, ring(1, 8)).state());
   EXPECT_NE(text(page, state, beginning.steady + 1234567ns)
                 .find("corosync_quorum_lost_seconds_total 0.001234567\n"),
             std::string::npos);
@@ -201,7 +192,7 @@ TEST(PageTest, ScrapesWhileTheStateChangesAreNeverTorn) {
       });
     }
     for (std::uint64_t i = 1; i <= last; ++i) {
-      ClusterState state = quorate();
+      ClusterState state = three_quorate().state();
       state.connects = i;
       state.quorum.changes = i;
       cell.publish(std::move(state));

@@ -101,4 +101,12 @@ class Story {
   Timeline timeline_{beginning.system};
 };
 
+// Three nodes, quorate, on ring 1.8.
+inline Story three_quorate() {
+  return Story{}
+      .connect()
+      .node_list({.ring = ring(1, 8), .members = ids({1, 2, 3})})
+      .verdict(true, ring(1, 8));
+}
+
 }  // namespace corosync_exporter

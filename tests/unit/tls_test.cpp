@@ -24,6 +24,8 @@
 #include <utility>
 #include <vector>
 
+#include "temporary.h"
+
 namespace corosync_exporter {
 namespace {
 
@@ -226,17 +228,12 @@ std::string served_by(const TlsContext& tls) {
 class TlsTest : public testing::Test {
  protected:
   TlsTest() {
-    std::string pattern = testing::TempDir() + "tls_test.XXXXXX";
-    directory_ = mkdtemp(pattern.data());
     write("cert", pem(server_.certificate));
     write("key", pem(server_.key));
     write("ca", pem(ca_.certificate));
   }
-  ~TlsTest() override { std::filesystem::remove_all(directory_); }
-  TlsTest(const TlsTest&) = delete;
-  TlsTest& operator=(const TlsTest&) = delete;
 
-  [[nodiscard]] std::string path(const std::string& name) const { return directory_ / name; }
+  [[nodiscard]] std::string path(const std::string& name) const { return directory_.path() / name; }
 
   // As certificates are renewed: a file of its own, then put in the former one's place.
   void write(const std::string& name, const std::string& content) const {
@@ -276,7 +273,7 @@ class TlsTest : public testing::Test {
     return "none";
   }
 
-  std::filesystem::path directory_;
+  const TemporaryDirectory directory_;
   const Identity ca_ = make_ca("ca");
   const Identity server_ = make_leaf("server", ca_);
 };

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -16,11 +14,11 @@
 #include "clock.h"
 #include "corosync/watcher.h"
 #include "corosync_test.h"
-#include "descriptor.h"
 #include "log.h"
 #include "print_model.h"
 #include "run_loop.h"
 #include "story.h"
+#include "temporary.h"
 
 namespace corosync_exporter {
 
@@ -77,7 +75,7 @@ class WatcherTest : public CorosyncTest {
   }
 
   std::size_t log_lines() const {
-    const std::string text = log_text();
+    const std::string text = log_file_.text();
     return static_cast<std::size_t>(std::ranges::count(text, '\n'));
   }
 
@@ -94,27 +92,19 @@ class WatcherTest : public CorosyncTest {
       watcher_.reset();
     }
     if (HasFailure()) {
-      ADD_FAILURE() << "the log says:\n" << log_text() << "\nthe state is" << state_text();
+      ADD_FAILURE() << "the log says:\n"
+                    << log_file_.text() << "\nthe state is" << ::testing::PrintToString(state_);
     }
   }
 
-  Descriptor log_file_{memfd_create("log", MFD_CLOEXEC)};
-  Logger log_{LogLevel::info, LogFormat::logfmt, log_file_.get()};
+  const LogFile log_file_;
+  Logger log_{LogLevel::info, LogFormat::logfmt, log_file_.descriptor()};
   EventLoop loop_;
   ClusterState state_;                          // as last published
   std::shared_ptr<const Timeline> timeline_{};  // with it
   std::uint64_t generation_ = 0;
   std::optional<Failure> lost_by_{};  // why the last connection that stood was lost
   std::optional<Watcher> watcher_{};
-
- private:
-  std::string log_text() const {
-    std::string text(static_cast<std::size_t>(lseek(log_file_.get(), 0, SEEK_END)), '\0');
-    text.resize(static_cast<std::size_t>(
-        std::max<ssize_t>(0, pread(log_file_.get(), text.data(), text.size(), 0))));
-    return text;
-  }
-  std::string state_text() const { return ::testing::PrintToString(state_); }
 };
 
 }  // namespace corosync_exporter

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "temporary.h"
+
 namespace corosync_exporter {
 namespace {
 
@@ -463,13 +465,7 @@ TEST(WebConfigTest, ErrorsTellNoSecret) {
 
 class WebConfigFileTest : public ::testing::Test {
  protected:
-  WebConfigFileTest() {
-    std::string pattern = ::testing::TempDir() + "web_config_XXXXXX";
-    directory_ = mkdtemp(pattern.data());
-  }
-  ~WebConfigFileTest() override { std::filesystem::remove_all(directory_); }
-
-  [[nodiscard]] std::filesystem::path path() const { return directory_ / "web.yml"; }
+  [[nodiscard]] std::filesystem::path path() const { return directory_.path() / "web.yml"; }
 
   void write(const std::string& text) const { std::ofstream{path(), std::ios::binary} << text; }
 
@@ -483,7 +479,7 @@ class WebConfigFileTest : public ::testing::Test {
   }
 
  private:
-  std::filesystem::path directory_;
+  const TemporaryDirectory directory_;
 };
 
 TEST_F(WebConfigFileTest, IsReadAndNamed) {
