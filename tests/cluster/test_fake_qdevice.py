@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A quorum device: corosync announces nothing of it, and waits for it in every new ring."""
+"""A fake quorum device: corosync announces nothing of it, and waits for it in every new ring."""
 
 import pathlib
 import subprocess
@@ -13,7 +13,7 @@ from waiting import every
 SYNC_SECONDS = 20
 
 
-class QuorumDeviceTest(case.ClusterCase):
+class FakeQdeviceTest(case.ClusterCase):
     NODES = 2
     CONF = {'device': {'votes': 1, 'sync_timeout': SYNC_SECONDS * 1000}}
 
@@ -82,7 +82,7 @@ class QuorumDeviceTest(case.ClusterCase):
 
     def _start_device(self, node):
         """Returns a function that tells the device what to do."""
-        program = pathlib.Path(__file__).parent / 'quorum_device.py'
+        program = pathlib.Path(__file__).parent / 'fake_qdevice.py'
         device = subprocess.Popen(self.lab.command(node, '/usr/bin/python3', program),
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
