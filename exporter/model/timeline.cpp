@@ -88,11 +88,12 @@ void Timeline::note(const std::vector<Change>& changes, const ClusterState& afte
     }
   }
   TimelineEntry newest;
-  if (belongs_to_newest(changes, after, now.system)) {
+  if (belongs_to_newest(changes, after, now.steady)) {
     newest = *entries_.back();
     entries_.pop_back();
   } else {
     newest.number = ++made_;
+    newest_at_ = now.steady;
     const bool forms = std::ranges::any_of(
         changes, [](const Change& change) { return is_membership(change.kind); });
     forming_ = forms && after.present && after.present->membership
@@ -109,12 +110,12 @@ void Timeline::note(const std::vector<Change>& changes, const ClusterState& afte
 }
 
 bool Timeline::belongs_to_newest(const std::vector<Change>& changes, const ClusterState& after,
-                                 SystemTime now) const {
+                                 SteadyTime now) const {
   if (entries_.empty()) {
     return false;
   }
   const TimelineEntry& newest = *entries_.back();
-  const Duration since = now - newest.told.front().at;
+  const Duration since = now - newest_at_;
   return std::ranges::all_of(changes, [&](const Change& change) {
     if (tells(newest, change.kind)) {
       return false;

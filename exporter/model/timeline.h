@@ -70,11 +70,12 @@ class Timeline {
   void follow_silence(const ClusterState& after, Moment now);
   void end_loss(const Change& regained);
   [[nodiscard]] bool belongs_to_newest(const std::vector<Change>& changes,
-                                       const ClusterState& after, SystemTime now) const;
+                                       const ClusterState& after, SteadyTime now) const;
 
   SystemTime begun_;
   Entries entries_;
   std::uint64_t made_ = 0;
+  SteadyTime newest_at_;           // when the newest entry was begun
   std::optional<RingId> forming_;  // the ring that the newest entry tells of
   std::optional<Since> verdict_since_;
   std::optional<SystemTime> unknown_since_;

@@ -8,7 +8,8 @@
 //                                  .wait(5s)
 //                                  .state();
 //
-// Time moves by wait() alone. It begins at an arbitrary moment, the same for every story.
+// Time moves by wait() alone, and the clock by set_clock(). It begins at an arbitrary moment, the
+// same for every story.
 #pragma once
 
 #include <initializer_list>
@@ -54,6 +55,11 @@ class Story {
     now_.steady += duration;
     now_.system += duration;
     note(state_);
+    return *this;
+  }
+  // The clock on the wall is put forward, or back.
+  Story& set_clock(Duration by) {
+    now_.system += by;
     return *this;
   }
   Story& then(const Event& event) {

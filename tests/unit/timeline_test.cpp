@@ -68,6 +68,17 @@ TEST(TimelineTest, WhoLeftAndTheQuorumThatWentWithThemAreOneEntry) {
   EXPECT_EQ(told[1].at, left + 3ms);
 }
 
+TEST(TimelineTest, AClockThatIsSetMeanwhileSeparatesNothingAndJoinsNothing) {
+  for (const Duration by : {-1h, 1h}) {
+    Story story = quorate();
+    story.then(formed(ring(1, 12), ids({2, 3}))).set_clock(by).verdict(false, ring(1, 12));
+    EXPECT_EQ(kinds(story), (Kinds{{connected}, {nodes_left, quorum_lost}}));
+  }
+  Story story = quorate();
+  story.then(formed(ring(1, 12), ids({2, 3}))).wait(5s).set_clock(-5s).verdict(false, ring(1, 12));
+  EXPECT_EQ(kinds(story), (Kinds{{connected}, {nodes_left}, {quorum_lost}}));
+}
+
 TEST(TimelineTest, AVerdictThatTookItsTimeHasAnEntryOfItsOwn) {
   Story story = quorate();
   story.then(formed(ring(1, 12), ids({2, 3}))).wait(5s).verdict(false, ring(1, 12));
