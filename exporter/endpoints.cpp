@@ -39,29 +39,17 @@ Response metrics(const Facts& facts, Page& page, ProcessText* process) {
 
 Response ready(const Facts& facts) {
   const auto newest = facts.newest.read();
-  const std::string reason = why_not_ready(newest->state, current_moment().steady);
+  const std::string reason = why_not_up(newest->state, current_moment().steady);
   if (reason.empty()) {
     return {.body = "Ready: connected to corosync.\n"};
   }
   return {.status = service_unavailable, .body = "Not ready: " + reason + ".\n"};
 }
 
-// It may be us who cannot ask, as without descriptors left.
-std::string why_unread(const ClusterState& state) {
-  for (const auto& [source, status] : state.sources) {
-    if (status.failure) {
-      return ", and " + std::string{name_of(source)} +
-             " cannot be read: " + describe(*status.failure);
-    }
-  }
-  return "";
-}
-
 // `now` is asked after the snapshot is taken: nothing in it is younger than its moment.
 Status status_now(const Facts& facts) {
   const auto newest = facts.newest.read();
-  const Moment now = current_moment();
-  return status_of(*newest, now, why_not_ready(newest->state, now.steady));
+  return status_of(*newest, current_moment());
 }
 
 Response status(const Facts& facts) {
@@ -108,22 +96,6 @@ std::vector<Route> endpoints(const Options& options, const Facts& facts,
       {.path = "/-/healthy", .handler = [] { return Response{.body = "Healthy.\n"}; }},
       {.path = "/-/ready", .handler = [&facts] { return ready(facts); }},
   };
-}
-
-std::string why_not_ready(const ClusterState& state, SteadyTime now) {
-  if (is_up(state, now)) {
-    return "";
-  }
-  if (is_silent(state, now)) {
-    const auto silence =
-        std::chrono::duration_cast<std::chrono::seconds>(now - state.present->last_word);
-    return "corosync has been silent for " + std::to_string(silence.count()) + " s" +
-           why_unread(state);
-  }
-  if (const auto& failure = state.disconnected_by) {
-    return "not connected to corosync: " + describe(*failure);
-  }
-  return "still connecting to corosync";
 }
 
 }  // namespace corosync_exporter

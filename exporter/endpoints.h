@@ -30,7 +30,4 @@ struct Facts {
 [[nodiscard]] std::vector<Route> endpoints(const Options& options, const Facts& facts,
                                            std::shared_ptr<Page> page);
 
-// Why corosync_up is 0: one sentence. Empty where it is 1.
-[[nodiscard]] std::string why_not_ready(const ClusterState& state, SteadyTime now);
-
 }  // namespace corosync_exporter

@@ -277,10 +277,9 @@ Since unknown_since(const ClusterState& state, const Timeline& timeline, Moment 
   return {.at = silent_since(state, now), .exact = true};
 }
 
-void judge(Status& status, const ClusterState& state, const Timeline& timeline,
-           std::string why_unknown) {
+void judge(Status& status, const ClusterState& state, const Timeline& timeline) {
   if (!status.up) {
-    status.reason = std::move(why_unknown);
+    status.reason = why_not_up(state, status.now.steady);
     status.since = unknown_since(state, timeline, status.now);
     return;
   }
@@ -294,7 +293,7 @@ void judge(Status& status, const ClusterState& state, const Timeline& timeline,
 
 }  // namespace
 
-Status status_of(const Snapshot& snapshot, Moment now, std::string why_unknown) {
+Status status_of(const Snapshot& snapshot, Moment now) {
   const ClusterState& state = snapshot.state;
   const Timeline& timeline = *snapshot.timeline;
   const Known known = known_at(state, now.steady);
@@ -309,7 +308,7 @@ Status status_of(const Snapshot& snapshot, Moment now, std::string why_unknown) 
                 .sources = sources_of(state, now.steady),
                 .quorum_losses = state.quorum.losses,
                 .without_quorum = time_without_quorum(state, now.steady)};
-  judge(status, state, timeline, std::move(why_unknown));
+  judge(status, state, timeline);
   if (known.votes && state.present->votes) {
     status.votes = view_of(*state.present->votes, state.local_node);
   }

@@ -124,8 +124,8 @@ struct Status {
   Duration without_quorum{};
 };
 
-// `why_unknown`: where corosync is not up, why not. `timeline` of the snapshot must be there.
-[[nodiscard]] Status status_of(const Snapshot& snapshot, Moment now, std::string why_unknown);
+// `timeline` of the snapshot must be there.
+[[nodiscard]] Status status_of(const Snapshot& snapshot, Moment now);
 
 // The timeline, newest entry first: `tell` gets each entry, and how long a loss in it has lasted
 // that is not over yet.

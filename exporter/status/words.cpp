@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <string_view>
@@ -208,6 +209,17 @@ int rank(const Told& told) {
              : static_cast<int>(weight_of(told.change.kind));
 }
 
+// It may be us who cannot ask, as without descriptors left.
+std::string why_unread(const ClusterState& state) {
+  for (const auto& [source, status] : state.sources) {
+    if (status.failure) {
+      return ", and " + std::string{name_of(source)} +
+             " cannot be read: " + describe(*status.failure);
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string rfc3339(SystemTime time) {
@@ -308,6 +320,20 @@ std::string sentence(const TimelineEntry& entry, std::optional<Duration> loss_so
   return text;
 }
 
+std::string why_not_up(const ClusterState& state, SteadyTime now) {
+  if (is_up(state, now)) {
+    return "";
+  }
+  if (is_silent(state, now)) {
+    const auto silence =
+        std::chrono::duration_cast<std::chrono::seconds>(now - state.present->last_word);
+    return "corosync has been silent for " + std::to_string(silence.count()) + " s" +
+           why_unread(state);
+  }
+  return state.disconnected_by ? "not connected to corosync: " + describe(*state.disconnected_by)
+                               : "still connecting to corosync";
+}
+
 std::string in_brief(const ClusterState& state, SteadyTime now) {
   if (is_up(state, now)) {
     const auto& [verdict, membership] = std::tie(state.present->verdict, state.present->membership);
@@ -316,13 +342,8 @@ std::string in_brief(const ClusterState& state, SteadyTime now) {
                                                   : "not quorate";
     return quorum + ", " + counted(static_cast<std::int64_t>(membership->members.size()), "member");
   }
-  if (is_silent(state, now)) {
-    return "corosync does not answer";
-  }
-  if (state.disconnected_by) {
-    return "not connected to corosync: " + describe(*state.disconnected_by);
-  }
-  return "connecting to corosync";
+  // Not for how long: whoever asks each second gets the same.
+  return is_silent(state, now) ? "corosync does not answer" : why_not_up(state, now);
 }
 
 std::string describe(const Failure& failure) {

@@ -45,6 +45,9 @@ enum class Weight { good, info, warning, critical };
 [[nodiscard]] std::string sentence(const TimelineEntry& entry,
                                    std::optional<Duration> loss_so_far = std::nullopt);
 
+// Why corosync_up is 0: a sentence without its full stop. Empty where it is 1.
+[[nodiscard]] std::string why_not_up(const ClusterState& state, SteadyTime now);
+
 // What corosync says, in a word or two: "quorate, 3 members", else why it says nothing.
 [[nodiscard]] std::string in_brief(const ClusterState& state, SteadyTime now);
 

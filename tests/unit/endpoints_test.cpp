@@ -18,66 +18,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// ---- Why corosync_up is 0 ----------------------------------------------------------------------
-
-struct ReasonCase {
-  std::string name;
-  Story story;
-  std::string reason;
-};
-void PrintTo(const ReasonCase& row, std::ostream* out) { *out << row.name; }
-
-class WhyNotReadyTest : public ::testing::TestWithParam<ReasonCase> {};
-
-TEST_P(WhyNotReadyTest, SaysWhatIsInTheWay) {
-  const Story& story = GetParam().story;
-  EXPECT_EQ(why_not_ready(story.state(), story.now().steady), GetParam().reason);
-}
-
-TEST_P(WhyNotReadyTest, HasNothingToSayExactlyWhenCorosyncIsUp) {
-  const Story& story = GetParam().story;
-  EXPECT_EQ(why_not_ready(story.state(), story.now().steady).empty(),
-            is_up(story.state(), story.now().steady));
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Reasons, WhyNotReadyTest,
-    ::testing::Values(
-        ReasonCase{"at_first", Story{}, "still connecting to corosync"},
-        ReasonCase{"connected_and_not_synced", Story{}.connect(), "still connecting to corosync"},
-        ReasonCase{"no_verdict_yet", Story{}.connect().node_list({.ring = ring(1, 8)}),
-                   "still connecting to corosync"},
-        ReasonCase{"refused",
-                   Story{}.then(ConnectFailed{{.call = "quorum_model_initialize",
-                                               .error = "CS_ERR_LIBRARY",
-                                               .detail = "Connection refused"}}),
-                   "not connected to corosync: quorum_model_initialize: CS_ERR_LIBRARY "
-                   "(Connection refused)"},
-        ReasonCase{"failed_without_a_word_of_errno",
-                   Story{}.then(ConnectFailed{failure("quorum_trackstart", "CS_ERR_ACCESS")}),
-                   "not connected to corosync: quorum_trackstart: CS_ERR_ACCESS"},
-        ReasonCase{"lost", three_quorate().disconnect(),
-                   "not connected to corosync: quorum_dispatch: CS_ERR_LIBRARY"},
-        ReasonCase{"silent", three_quorate().wait(16500ms), "corosync has been silent for 16 s"},
-        ReasonCase{"silent_as_it_cannot_be_asked",
-                   three_quorate().wait(16s).then(ReadingFailed{
-                       .source = Source::cmap,
-                       .failure = {.call = "cmap_initialize_map",
-                                   .error = "CS_ERR_LIBRARY",
-                                   .detail = "Too many open files"}}),
-                   "corosync has been silent for 16 s, and cmap cannot be read: "
-                   "cmap_initialize_map: CS_ERR_LIBRARY (Too many open files)"},
-        ReasonCase{"silent_before_it_was_synced", Story{}.connect().wait(20s),
-                   "corosync has been silent for 20 s"},
-        ReasonCase{"up", three_quorate(), ""},
-        ReasonCase{"up_to_the_last", three_quorate().wait(15s), ""},
-        ReasonCase{"not_quorate", three_quorate().verdict(false, ring(1, 8)), ""},
-        ReasonCase{"without_a_provider", Story{}.connect(false).node_list({.ring = ring(1, 8)}),
-                   ""}),
-    [](const auto& row) { return row.param.name; });
-
-// ---- Routes ------------------------------------------------------------------------------------
-
 class EndpointsTest : public ::testing::Test {
  protected:
   // The state as it is now, which is when the routes are asked.

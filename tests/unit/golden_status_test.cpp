@@ -131,11 +131,10 @@ struct GoldenStatus {
 void PrintTo(const GoldenStatus& row, std::ostream* out) { *out << row.name; }
 
 Status status(const Story& story) {
-  const bool up = is_up(story.state(), story.now().steady);
   return status_of({.state = story.state(),
                     .timeline = std::make_shared<const Timeline>(story.timeline()),
                     .generation = 29},
-                   story.now(), up ? "" : "corosync is not there <for a test>");
+                   story.now());
 }
 
 std::string json(const Story& story) { return status_json(status(story), "1.2.3", "abc1234"); }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "print_model.h"
+#include "status/words.h"
 #include "stories.h"
 
 namespace corosync_exporter {
@@ -16,7 +17,7 @@ Status status(const Story& story) {
   return status_of({.state = story.state(),
                     .timeline = std::make_shared<const Timeline>(story.timeline()),
                     .generation = 1},
-                   story.now(), "why");
+                   story.now());
 }
 
 std::vector<std::string> kinds(const Story& story) {
@@ -34,7 +35,7 @@ TEST(StatusTest, TheVerdictIsThatOfThePresent) {
   EXPECT_EQ(status(not_quorate()).verdict, Standing::not_quorate);
   for (const Story& unknown : {never_connected(), stale(), disconnected()}) {
     EXPECT_EQ(status(unknown).verdict, Standing::unknown);
-    EXPECT_EQ(status(unknown).reason, "why");
+    EXPECT_EQ(status(unknown).reason, why_not_up(unknown.state(), unknown.now().steady));
     EXPECT_FALSE(status(unknown).up);
   }
 }
@@ -60,7 +61,7 @@ TEST(StatusTest, SilenceHasItsTimeBeforeItIsNoted) {
   later.system += 15s + 500ms;
   const Status said = status_of(
       {.state = story.state(), .timeline = std::make_shared<const Timeline>(story.timeline())},
-      later, "why");
+      later);
   EXPECT_FALSE(said.up);
   EXPECT_EQ(said.since, since);
   EXPECT_EQ(status(story.wait(16s)).since, since) << "and noted it is the same";
@@ -70,7 +71,8 @@ TEST(StatusTest, SilenceHasItsTimeBeforeItIsNoted) {
 TEST(StatusTest, WithoutAProviderThereIsNoVerdictAndAReason) {
   EXPECT_EQ(status(no_provider()).verdict, Standing::unknown);
   EXPECT_TRUE(status(no_provider()).up);
-  EXPECT_NE(status(no_provider()).reason, "why");
+  EXPECT_EQ(status(no_provider()).reason,
+            "corosync has no quorum provider: nobody decides about quorum");
   EXPECT_EQ(status(no_provider()).members, 2);
 }
 

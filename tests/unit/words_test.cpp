@@ -150,6 +150,62 @@ INSTANTIATE_TEST_SUITE_P(
                  "2 of 3 votes, 2 needed: losing one more loses quorum"}),
     [](const auto& row) { return row.param.name; });
 
+struct ReasonCase {
+  std::string name;
+  Story story;
+  std::string reason;
+};
+void PrintTo(const ReasonCase& row, std::ostream* out) { *out << row.name; }
+
+class WhyNotUpTest : public ::testing::TestWithParam<ReasonCase> {};
+
+TEST_P(WhyNotUpTest, SaysWhatIsInTheWay) {
+  const Story& story = GetParam().story;
+  EXPECT_EQ(why_not_up(story.state(), story.now().steady), GetParam().reason);
+}
+
+TEST_P(WhyNotUpTest, HasNothingToSayExactlyWhenCorosyncIsUp) {
+  const Story& story = GetParam().story;
+  EXPECT_EQ(why_not_up(story.state(), story.now().steady).empty(),
+            is_up(story.state(), story.now().steady));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Reasons, WhyNotUpTest,
+    ::testing::Values(
+        ReasonCase{"at_first", Story{}, "still connecting to corosync"},
+        ReasonCase{"connected_and_not_synced", Story{}.connect(), "still connecting to corosync"},
+        ReasonCase{"no_verdict_yet", Story{}.connect().node_list({.ring = ring(1, 8)}),
+                   "still connecting to corosync"},
+        ReasonCase{"refused",
+                   Story{}.then(ConnectFailed{{.call = "quorum_model_initialize",
+                                               .error = "CS_ERR_LIBRARY",
+                                               .detail = "Connection refused"}}),
+                   "not connected to corosync: quorum_model_initialize: CS_ERR_LIBRARY "
+                   "(Connection refused)"},
+        ReasonCase{"failed_without_a_word_of_errno",
+                   Story{}.then(ConnectFailed{failure("quorum_trackstart", "CS_ERR_ACCESS")}),
+                   "not connected to corosync: quorum_trackstart: CS_ERR_ACCESS"},
+        ReasonCase{"lost", three_quorate().disconnect(),
+                   "not connected to corosync: quorum_dispatch: CS_ERR_LIBRARY"},
+        ReasonCase{"silent", three_quorate().wait(16500ms), "corosync has been silent for 16 s"},
+        ReasonCase{"silent_as_it_cannot_be_asked",
+                   three_quorate().wait(16s).then(ReadingFailed{
+                       .source = Source::cmap,
+                       .failure = {.call = "cmap_initialize_map",
+                                   .error = "CS_ERR_LIBRARY",
+                                   .detail = "Too many open files"}}),
+                   "corosync has been silent for 16 s, and cmap cannot be read: "
+                   "cmap_initialize_map: CS_ERR_LIBRARY (Too many open files)"},
+        ReasonCase{"silent_before_it_was_synced", Story{}.connect().wait(20s),
+                   "corosync has been silent for 20 s"},
+        ReasonCase{"up", three_quorate(), ""},
+        ReasonCase{"up_to_the_last", three_quorate().wait(15s), ""},
+        ReasonCase{"not_quorate", three_quorate().verdict(false, ring(1, 8)), ""},
+        ReasonCase{"without_a_provider", Story{}.connect(false).node_list({.ring = ring(1, 8)}),
+                   ""}),
+    [](const auto& row) { return row.param.name; });
+
 TEST(WordsTest, InBriefIsTheVerdictOrWhatKeepsItUnknown) {
   const auto brief = [](const Story& story) { return in_brief(story.state(), story.now().steady); };
   const auto members = [](bool has_provider) {
@@ -162,8 +218,8 @@ TEST(WordsTest, InBriefIsTheVerdictOrWhatKeepsItUnknown) {
                       .verdict(false, ring(1, 12))),
             "not quorate, 1 member");
   EXPECT_EQ(brief(members(false)), "without a quorum provider, 3 members");
-  EXPECT_EQ(brief(Story{}), "connecting to corosync");
-  EXPECT_EQ(brief(members(true)), "connecting to corosync");
+  EXPECT_EQ(brief(Story{}), "still connecting to corosync");
+  EXPECT_EQ(brief(members(true)), "still connecting to corosync");
   EXPECT_EQ(brief(members(true).disconnect()),
             "not connected to corosync: quorum_dispatch: CS_ERR_LIBRARY");
   EXPECT_EQ(brief(members(true).verdict(true, ring(1, 8)).wait(16s)), "corosync does not answer");
