@@ -138,12 +138,24 @@ bool RateLimiter::allows(AccessTime now) {
 
 // ---- Passwords ---------------------------------------------------------------------------------
 
-PasswordCheck::PasswordCheck(const std::map<std::string, std::string>& users, Matches matches)
+PasswordCheck::PasswordCheck(const std::map<std::string, std::string>& users, Matches matches,
+                             const PasswordCheck* former)
     : matches_(std::move(matches)),
       check_time_(check_time_of(users)),
       tries_(check_time_ * between_tries, tries_of_all) {
   for (const auto& [name, hash] : users) {
     users_.push_back({.name = name, .hash = hash});
+  }
+  if (former != nullptr) {
+    key_ = former->key_;
+    const std::lock_guard lock{former->mutex_};
+    for (User& user : users_) {
+      const auto same = std::ranges::find(former->users_, user.name, &User::name);
+      if (same != former->users_.end() && same->hash == user.hash) {
+        user.proven = same->proven;
+      }
+    }
+    return;
   }
   if (RAND_bytes(key_.data(), static_cast<int>(key_.size())) != 1) {
     throw std::runtime_error("OpenSSL has no random numbers");
@@ -247,12 +259,13 @@ PasswordCheck::Digest PasswordCheck::digest(const std::string& text) const {
 
 // ---- All of it ---------------------------------------------------------------------------------
 
-AccessRules::AccessRules(const WebConfig& config) {
+AccessRules::AccessRules(const WebConfig& config, const AccessRules* former) {
   if (config.rate_limit) {
     rate_.emplace(*config.rate_limit);
   }
   if (!config.users.empty()) {
-    passwords_.emplace(config.users, bcrypt_matches);
+    passwords_.emplace(config.users, bcrypt_matches,
+                       former != nullptr && former->passwords_ ? &*former->passwords_ : nullptr);
   }
 }
 

@@ -80,7 +80,10 @@ class PasswordCheck {
   using Matches = std::function<bool(const std::string& password, const std::string& hash)>;
 
   // REQUIRES: hashes of which bcrypt_cost knows the cost. `matches` is bcrypt_matches but in tests.
-  PasswordCheck(const std::map<std::string, std::string>& users, Matches matches);
+  // `former`: what that has found right stays known of users that are the same here, or whoever
+  // guesses meanwhile would keep them out.
+  PasswordCheck(const std::map<std::string, std::string>& users, Matches matches,
+                const PasswordCheck* former = nullptr);
 
   // `authorization` is the header's value, empty where there is none. Waits for bcrypt.
   [[nodiscard]] Admission check(std::string_view authorization, const Network& client,
@@ -130,7 +133,8 @@ class PasswordCheck {
 // What a configuration says of who is let in.
 class AccessRules {
  public:
-  explicit AccessRules(const WebConfig& config);
+  // `former`, if any: as PasswordCheck's.
+  explicit AccessRules(const WebConfig& config, const AccessRules* former = nullptr);
 
   // In the toolkit's order: the rate limit first, then the password. `authorization` as above;
   // `address` is the client's, in numbers.

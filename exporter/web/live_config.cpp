@@ -143,7 +143,8 @@ void LiveConfig::reload() {
   }
   const bool same_access =
       fresh.users == current->config.users && fresh.rate_limit == current->config.rate_limit;
-  auto access = same_access ? current->access : std::make_shared<AccessRules>(fresh);
+  auto access =
+      same_access ? current->access : std::make_shared<AccessRules>(fresh, current->access.get());
   const bool weaker = is_weaker(fresh, current->config);
   auto rules =
       std::make_shared<const Rules>(Rules{.config = std::move(fresh), .access = std::move(access)});

@@ -14,6 +14,7 @@
 #include <ctime>
 #include <exception>
 #include <filesystem>
+#include <future>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -48,6 +49,9 @@ constexpr int internal_error = 500;
 // had their turn. tests/benchmark/static_answer.cpp has as many.
 constexpr const char* threads = "24";
 constexpr int connections_of_one_address = 8;
+
+// For its thread that accepts connections to begin.
+constexpr std::chrono::seconds patience{10};
 
 bool civetweb_has_ipv6() { return mg_check_feature(MG_FEATURES_IPV6) != 0; }
 
@@ -321,6 +325,11 @@ class Server::Core {
     for (const std::string& message : messages) {
       logger_.warn("HTTP server", {{"message", message}});
     }
+    // Started last, after the threads that answer; civetweb does not look whether it was.
+    if (accepts_.get_future().wait_for(patience) != std::future_status::ready) {
+      (void)context_.release();  // to stop it would be to wait for that thread
+      throw CannotListen("cannot serve HTTP: no thread for accepting connections can be started");
+    }
     for (const int descriptor : sockets(SocketKind::listener, ports())) {
       if (setsockopt(descriptor, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_seconds,
                      sizeof(defer_seconds)) != 0) {
@@ -453,7 +462,9 @@ class Server::Core {
   static void* on_thread(const mg_context* context, int type) noexcept {
     constexpr int accepting = 0;
     if (type == accepting) {
-      gate_of_this_thread = &static_cast<Core*>(mg_get_user_data(context))->gate_;
+      Core& core = *static_cast<Core*>(mg_get_user_data(context));
+      gate_of_this_thread = &core.gate_;
+      core.accepts_.set_value();
     }
     return nullptr;
   }
@@ -506,6 +517,7 @@ class Server::Core {
 
   std::mutex mutex_;
   bool serves_ = false;
+  std::promise<void> accepts_;
   std::vector<std::string> start_messages_;
   Seldom messages_;
   Seldom refusals_;

@@ -105,6 +105,10 @@ BioPtr open(const File& file) {
   if (file.path.empty()) {
     refuse(file.setting, "is missing");
   }
+  struct stat status {};
+  if (::stat(file.path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    refuse(file, "is not a regular file");  // to open a pipe may take for ever
+  }
   BioPtr bio{BIO_new_file(file.path.c_str(), "re")};
   if (!bio) {
     refuse(file, std::system_category().message(errno));  // fopen's, which OpenSSL preserves

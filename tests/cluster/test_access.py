@@ -4,6 +4,7 @@
 
 import re
 import shutil
+import subprocess
 
 import case
 import exporter
@@ -11,6 +12,9 @@ from waiting import wait_until
 
 # An account of Debian's that corosync knows nothing of.
 NOBODY = 65534
+
+# One that runs nothing.
+LONER = 64_999
 
 # Each refused try writes into corosync's own log, so the exporter tries again only every 30 s.
 GRANTED_SECONDS = 35
@@ -35,12 +39,23 @@ class AccessTest(case.ClusterCase):
         self.assertLessEqual(self._refusals(refused), 2)
         self.assertEqual(page.value('corosync_exporter_connects_total'), 1)
 
-    def _as_nobody(self):
+    def test_where_it_cannot_have_its_threads_it_ends_and_says_so(self):
+        done = subprocess.run(
+            ['prlimit', '--nproc=10', 'setpriv', f'--reuid={LONER}', '--clear-groups',
+             self._program_for_all(), '--web.listen-address=127.0.0.1:0'],
+            capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn('no thread for accepting connections can be started', done.stderr)
+
+    def _program_for_all(self):
         # The build may lie where only its owner gets to.
         program = self.work / 'corosync-exporter'
         shutil.copy(exporter.program(), program)
         program.chmod(0o755)
-        return {'binary': program,
+        return program
+
+    def _as_nobody(self):
+        return {'binary': self._program_for_all(),
                 'run_as': ('setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups')}
 
     def _refusals(self, exporter):

@@ -289,6 +289,20 @@ TEST_F(PasswordCheckTest, WhatIsKnownToBeRightIsNeverBusy) {
   EXPECT_EQ(check_.check(basic("bob", "b"), prometheus, start), Admission::too_many);
 }
 
+TEST_F(PasswordCheckTest, WhatIsKnownToBeRightOutlivesAChangeOfOthers) {
+  ASSERT_EQ(check_.check(basic("alice", "a"), prometheus, start), Admission::granted);
+  ASSERT_EQ(check_.check(basic("bob", "b"), prometheus, start), Admission::granted);
+  PasswordCheck next{
+      {{"alice", hash_of(10, 'a')}, {"bob", hash_of(10, 'c')}, {"carol", hash_of(10, 'd')}},
+      matches(),
+      &check_};
+  spent_ = 0;
+  EXPECT_EQ(next.check(basic("alice", "a"), prometheus, start), Admission::granted);
+  EXPECT_EQ(spent_, 0);
+  EXPECT_EQ(next.check(basic("bob", "b"), prometheus, start), Admission::denied);
+  EXPECT_EQ(spent_, 1);
+}
+
 TEST_F(PasswordCheckTest, ABusyRightOneIsGrantedLater) {
   for (int i = 0; i < 100; ++i) {
     (void)check_.check(basic("alice", "wrong" + std::to_string(i)), stranger(i), start);

@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <atomic>
@@ -756,6 +757,13 @@ TEST_F(TlsTest, AFileThatCannotBeReadIsNamedWithItsSetting) {
   EXPECT_EQ(complaint(some), "client_ca_file " + path("nowhere") + missing);
   some.cert_file = "";
   EXPECT_EQ(complaint(some), "cert_file: is missing");
+}
+
+TEST_F(TlsTest, NobodyIsWaitedForWhoMightWriteIntoAPipe) {
+  TlsSettings some = settings();
+  some.cert_file = path("pipe");
+  ASSERT_EQ(mkfifo(some.cert_file.c_str(), S_IRUSR | S_IWUSR), 0);
+  EXPECT_EQ(complaint(some), "cert_file " + path("pipe") + ": is not a regular file");
 }
 
 TEST_F(TlsTest, AFileWithoutWhatItShouldHoldIsNamed) {
