@@ -3,6 +3,7 @@
 """Corosync is not there, or goes and comes back: what is unknown then, and what is kept."""
 
 import case
+import lab
 from waiting import every, wait_until
 
 # Once corosync takes connections, the exporter is to have one so soon.
@@ -13,6 +14,11 @@ LOSS_SECONDS = 1
 
 # How long the exporter is alone before corosync first starts.
 ABSENT_SECONDS = 60
+
+# One of each source that has a connection of its own, but for the verdict itself: votequorum, both
+# maps of cmap, and cfg.
+ALL_SOURCES = {'corosync_votequorum_present_votes', 'corosync_config_token_timeout_seconds',
+               'corosync_link_ups_total', 'corosync_link_connected'}
 
 # To be the same before an outage, in it and after.
 IDENTITY = ('corosync_cluster_info', 'corosync_local_node_id')
@@ -67,7 +73,7 @@ class OutageTest(case.ClusterCase):
         self.lab.start(1)
         self.assert_reconnects(exporter)
         # The new corosync is alone for its first seconds, so that its verdict may flip on the way.
-        self.wait_for(exporter, 'corosync_quorate', 1)
+        self.wait_for(exporter, 'corosync_quorate', 1, lab.SETTLE_SECONDS)
         after = self.assert_agrees(exporter)
         for family in IDENTITY:
             self.assertEqual(after.series(family), before.series(family), family)
@@ -98,7 +104,7 @@ class OutageTest(case.ClusterCase):
             end(1)
             self.lab.start(1)
             self.assert_reconnects(exporter)
-        self.wait_for(exporter, 'corosync_members', 3)
+        self.wait_for(exporter, 'corosync_members', 3, lab.SETTLE_SECONDS)
 
         after = self.assert_agrees(exporter)
         self.assertEqual(after.value('corosync_exporter_connects_total'), 4)
@@ -117,6 +123,10 @@ class OutageTest(case.ClusterCase):
     def assert_reconnects(self, exporter):
         wait_until(lambda: self.lab.answers(exporter.node), 20, 'corosync takes connections')
         self.wait_for(exporter, 'corosync_up', 1, RECONNECT_SECONDS)
+        # Of a connection that corosync is making when it is killed, the files stay: it alone knows
+        # their names. So all of the exporter's are made before anything else happens.
+        wait_until(lambda: ALL_SOURCES <= exporter.page().families(), RECONNECT_SECONDS,
+                   'everything was read once')
 
     def assert_nothing_leaks(self, exporter, before):
         """Of its connections to the corosyncs that are gone, the exporter keeps nothing."""
