@@ -11,6 +11,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -139,6 +140,15 @@ int serve(const Options& options, const Logger& log) {
   return run(loop, watcher, manager);
 }
 
+// A full disk does not pass for success.
+bool print(std::string_view text) {
+  std::cout << text << std::flush;
+  if (!std::cout.good()) {
+    std::cerr << "corosync-exporter: cannot write to stdout\n";
+  }
+  return std::cout.good();
+}
+
 int print_once(const Options& options, const Logger& log) {
   ClusterState state;
   EventLoop loop;
@@ -159,10 +169,8 @@ int print_once(const Options& options, const Logger& log) {
   loop.run();
 
   const auto now = current_moment().steady;
-  std::cout << glance(state, now, build()) << std::flush;
   int status = is_up(state, now) ? EXIT_SUCCESS : exit_not_connected;
-  if (!std::cout) {
-    std::cerr << "corosync-exporter: cannot write to stdout\n";
+  if (!print(glance(state, now, build()))) {
     status = exit_failure;
   }
   end(watcher, status);
@@ -179,8 +187,7 @@ int main(int argc, char** argv) {
   try {
     const auto wish = parse(argc, argv);
     if (const auto* information = std::get_if<Information>(&wish)) {
-      std::cout << information->text;
-      return EXIT_SUCCESS;
+      return print(information->text) ? EXIT_SUCCESS : exit_failure;
     }
     const auto& options = std::get<Options>(wish);
     if (options.once) {

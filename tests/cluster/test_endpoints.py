@@ -87,6 +87,14 @@ class EndpointsTest(case.ClusterCase):
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assert_unknown(Page(done.stdout))
 
+    def test_what_cannot_be_printed_is_a_failure(self):
+        for flag in ('--version', '--help', '--once'):
+            with self.subTest(flag=flag), open('/dev/full', 'wb') as full:
+                done = subprocess.run(self.lab.command(1, exporter.program(), flag),
+                                      stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn('cannot write to stdout', done.stderr)
+
     def _once(self):
         return subprocess.run(self.lab.command(1, exporter.program(), '--once'),
                               capture_output=True, text=True, timeout=10)
