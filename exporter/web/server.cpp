@@ -55,11 +55,11 @@ constexpr std::chrono::seconds patience{10};
 
 bool civetweb_has_ipv6() { return mg_check_feature(MG_FEATURES_IPV6) != 0; }
 
-std::string port_options(const std::vector<Endpoint>& endpoints, bool with_tls) {
+std::string port_options(const std::vector<SocketAddress>& addresses, bool with_tls) {
   std::string options;
-  for (const Endpoint& endpoint : endpoints) {
+  for (const SocketAddress& address : addresses) {
     options += options.empty() ? "" : ",";
-    options += numeric(endpoint);
+    options += numeric(address);
     options += with_tls ? "s" : "";
   }
   return options;
@@ -315,11 +315,11 @@ class Server::Core {
               {.refused = [this](int descriptor,
                                  const std::string& address) { refuse(descriptor, address); },
                .exhausted = [this](int error) { exhausted(error); }}) {
-    const std::vector<Endpoint> endpoints = resolve_all(addresses, civetweb_has_ipv6());
-    context_ = start(port_options(endpoints, config.tls() != nullptr));
+    const std::vector<SocketAddress> resolved = resolve_all(addresses, civetweb_has_ipv6());
+    context_ = start(port_options(resolved, config.tls() != nullptr));
     const auto messages = end_of_start();
     if (!context_) {
-      try_to_listen(endpoints);  // civetweb says why it cannot only in a log text
+      try_to_listen(resolved);  // civetweb says why it cannot only in a log text
       throw CannotListen("cannot serve HTTP: " + (messages.empty() ? "" : messages.front()));
     }
     for (const std::string& message : messages) {

@@ -20,8 +20,8 @@
 #include <vector>
 
 #include "log.h"
-#include "web/endpoint.h"
 #include "web/listen_address.h"
+#include "web/socket_address.h"
 
 struct mg_connection;
 struct mg_context;

@@ -179,7 +179,7 @@ TEST(NodeFamiliesTest, ANodeWithoutANameHasNoSeriesYet) {
   EXPECT_EQ(page(story).at("corosync_members"), 2);
 }
 
-TEST(NodeFamiliesTest, EveryConfiguredOrSeenNodeIsAMemberOrNot) {
+TEST(NodeFamiliesTest, ConfiguredAndSeenNodesHaveAMembership) {
   Story story = quorate();
   ConfigurationRead reading = three_named();
   reading.nodes.erase(id(1));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "web/endpoint.h"
+#include "web/socket_address.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -30,7 +30,7 @@ Descriptor open_socket(int family) {
 
 bool kernel_has_ipv6() { return open_socket(AF_INET6).get() >= 0; }
 
-Endpoint resolve(const ListenAddress& asked, bool has_ipv6) {
+SocketAddress resolve(const ListenAddress& asked, bool has_ipv6) {
   const bool both_families = asked.host.empty() && has_ipv6 && kernel_has_ipv6();
   addrinfo hints{};
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
@@ -55,48 +55,49 @@ Endpoint resolve(const ListenAddress& asked, bool has_ipv6) {
   if (chosen->ai_family == AF_INET6 && !has_ipv6) {
     refuse(asked, "the HTTP library of this build has no IPv6");
   }
-  Endpoint endpoint{.asked = asked, .length = chosen->ai_addrlen, .both_families = both_families};
-  std::memcpy(&endpoint.address, chosen->ai_addr, chosen->ai_addrlen);
-  return endpoint;
+  SocketAddress address{
+      .asked = asked, .length = chosen->ai_addrlen, .both_families = both_families};
+  std::memcpy(&address.storage, chosen->ai_addr, chosen->ai_addrlen);
+  return address;
 }
 
 }  // namespace
 
-std::vector<Endpoint> resolve_all(std::span<const ListenAddress> addresses, bool has_ipv6) {
-  std::vector<Endpoint> endpoints;
-  std::ranges::transform(addresses, std::back_inserter(endpoints),
-                         [&](const ListenAddress& asked) { return resolve(asked, has_ipv6); });
-  return endpoints;
+std::vector<SocketAddress> resolve_all(std::span<const ListenAddress> asked, bool has_ipv6) {
+  std::vector<SocketAddress> addresses;
+  std::ranges::transform(asked, std::back_inserter(addresses),
+                         [&](const ListenAddress& one) { return resolve(one, has_ipv6); });
+  return addresses;
 }
 
-std::string numeric(const Endpoint& endpoint) {
-  const std::string port = std::to_string(endpoint.asked.port);
-  if (endpoint.both_families) {
+std::string numeric(const SocketAddress& address) {
+  const std::string port = std::to_string(address.asked.port);
+  if (address.both_families) {
     return "+" + port;
   }
   std::array<char, NI_MAXHOST> host{};
-  const int failed = getnameinfo(endpoint.get(), endpoint.length, host.data(), host.size(), nullptr,
+  const int failed = getnameinfo(address.get(), address.length, host.data(), host.size(), nullptr,
                                  0, NI_NUMERICHOST);
   if (failed != 0) {
-    refuse(endpoint.asked, gai_strerror(failed));
+    refuse(address.asked, gai_strerror(failed));
   }
-  return to_string(ListenAddress{.host = host.data(), .port = endpoint.asked.port});
+  return to_string(ListenAddress{.host = host.data(), .port = address.asked.port});
 }
 
-void try_to_listen(std::span<const Endpoint> endpoints) {
+void try_to_listen(std::span<const SocketAddress> addresses) {
   std::vector<Descriptor> kept;  // for an address that is asked for twice
-  for (const Endpoint& endpoint : endpoints) {
-    kept.push_back(open_socket(endpoint.address.ss_family));
+  for (const SocketAddress& address : addresses) {
+    kept.push_back(open_socket(address.storage.ss_family));
     const int descriptor = kept.back().get();
     const int on = 1;
-    const int ipv6_only = endpoint.both_families ? 0 : 1;
+    const int ipv6_only = address.both_families ? 0 : 1;
     const bool listens =
         descriptor >= 0 && setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-        (endpoint.address.ss_family != AF_INET6 ||
+        (address.storage.ss_family != AF_INET6 ||
          setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &ipv6_only, sizeof(ipv6_only)) == 0) &&
-        bind(descriptor, endpoint.get(), endpoint.length) == 0 && listen(descriptor, 1) == 0;
+        bind(descriptor, address.get(), address.length) == 0 && listen(descriptor, 1) == 0;
     if (!listens) {
-      refuse(endpoint.asked, system_error(errno));
+      refuse(address.asked, system_error(errno));
     }
   }
 }

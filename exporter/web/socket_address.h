@@ -20,24 +20,24 @@ class CannotListen : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-struct Endpoint {
+struct SocketAddress {
   ListenAddress asked{};
-  sockaddr_storage address{};
+  sockaddr_storage storage{};
   socklen_t length = 0;
   bool both_families = false;  // IPv4 too, on an IPv6 socket
 
-  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
+  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
 // Looks up host names, which may take its time. A name stands for its first IPv4 address, or else
 // for its first one. Throws CannotListen, also for IPv6 where `has_ipv6` says that there is none.
-[[nodiscard]] std::vector<Endpoint> resolve_all(std::span<const ListenAddress> addresses,
-                                                bool has_ipv6);
+[[nodiscard]] std::vector<SocketAddress> resolve_all(std::span<const ListenAddress> asked,
+                                                     bool has_ipv6);
 
 // The address in numbers: "127.0.0.1:80", "[::1]:80", and "+80" for all of both families.
-[[nodiscard]] std::string numeric(const Endpoint& endpoint);
+[[nodiscard]] std::string numeric(const SocketAddress& address);
 
 // Listens on all for a moment. Throws CannotListen, with what the kernel says.
-void try_to_listen(std::span<const Endpoint> endpoints);
+void try_to_listen(std::span<const SocketAddress> addresses);
 
 }  // namespace corosync_exporter
