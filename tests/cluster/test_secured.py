@@ -5,7 +5,6 @@
 import email
 import os
 import shutil
-import statistics
 import subprocess
 import threading
 import unittest
@@ -236,7 +235,7 @@ class SecuredTest(PrometheusCase):
                 self.assertEqual(answer.status, 401)
                 seconds[name].append(answer.seconds)
 
-        known, unknown = map(statistics.median, seconds.values())
+        known, unknown = map(min, seconds.values())  # the rest is this machine's doing
         self.assertLess(max(known, unknown) / min(known, unknown), 2, seconds)
 
     # --- renewal ---

@@ -26,7 +26,7 @@ class Wire:
 
     def remove(self):
         self._carrier.stdin.close()
-        status = self._carrier.wait(timeout=5)
+        status = self._carrier.wait(timeout=20)
         self._carrier.stdout.close()
         if status != 0:
             raise RuntimeError(f'slow_wire.py ended with {status}: nothing went through')
