@@ -23,6 +23,9 @@ class Stalls:
         self._stop.set()
         self._thread.join()
 
+    def seconds(self):
+        return sum(end - begin for begin, end in self.spans)
+
     def _run(self):
         due = time.time() + _INTERVAL
         while not self._stop.wait(_INTERVAL):

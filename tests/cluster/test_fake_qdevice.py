@@ -67,7 +67,7 @@ class FakeQdeviceTest(case.ClusterCase):
             self.assertEqual(page.value('corosync_members'), 1, 'the members are known')
             self.assertEqual(page.value('corosync_quorate'), 1, 'there is no new verdict yet')
         busy = self.lab.cpu_seconds(1) - busy
-        self.assertLess(busy, 0.2 * (WATCHED_SECONDS), "seconds of corosync's processor time")
+        self.assertLess(busy, 0.2 * WATCHED_SECONDS, "seconds of corosync's processor time")
         self.assertLess(max(scrapes), case.SCRAPE_SECONDS)
 
         self.wait_for(exporter, 'corosync_sync_in_progress', 0)

@@ -21,7 +21,7 @@ from exposition import Page
 from mischief import Faults
 from judge import Judge, Said, Settings
 from scraper import Scraper
-from stalls import Stalls, stalled
+from stalls import stalled
 from storm import Storm
 from told import Log
 from waiting import wait_until
@@ -70,8 +70,6 @@ class TruthCase(case.ClusterCase):
         self.logs = {node: Log(self.lab.log_file(node)) for node in self.lab.nodes}
         self.scrapes = 0
         self.seconds = []  # of those that are held to their time
-        self.stalls = Stalls()
-        self.addCleanup(self.stalls.stop)
         self.storm = Storm(OPTIONS.seed, self.faults, self)
         self.watches = {}
         self.retired = []  # the watches of exporters that were ended, while there is more to judge
