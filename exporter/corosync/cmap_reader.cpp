@@ -7,6 +7,7 @@
 #include <array>
 #include <cstring>
 #include <iterator>
+#include <mutex>
 #include <utility>
 
 namespace corosync_exporter {
@@ -27,7 +28,10 @@ std::optional<Number> number_from(const std::vector<char>& bytes) {
 
 Connection<cmap_finalize> connect(Calls& calls, cmap_map_t map) {
   cmap_handle_t raw = 0;
-  calls.make("cmap_initialize_map", -1, [&] { return cmap_initialize_map(&raw, map); });
+  calls.make("cmap_initialize_map", -1, [&] {
+    const std::lock_guard lock{Handle<cmap_finalize>::library()};
+    return cmap_initialize_map(&raw, map);
+  });
   Handle<cmap_finalize> handle{raw};
   int descriptor = -1;
   check(cmap_fd_get(raw, &descriptor), "cmap_fd_get");

@@ -22,7 +22,7 @@ class CmapReaderTest : public CorosyncTest {
     fake_corosync::change([&](fake_corosync::Cluster& cluster) { cluster.cmap[key] = value; });
   }
 
-  Calls calls_;
+  Calls calls_{Timing{}};
   CmapReader cmap_{calls_, CMAP_MAP_ICMAP};
 };
 
@@ -186,7 +186,7 @@ class CmapFailureTest : public CorosyncTest, public ::testing::WithParamInterfac
 
 TEST_P(CmapFailureTest, IsThrownWithTheCallsNameAndLeavesNoHandle) {
   fake_corosync::fail_next(GetParam().call, GetParam().code);
-  Calls calls;
+  Calls calls{Timing{}};
   try {
     CmapReader cmap{calls, CMAP_MAP_ICMAP};
     cmap.track("nodelist.");

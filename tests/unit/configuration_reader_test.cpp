@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 
 class ConfigurationReaderTest : public CorosyncTest {
  protected:
-  Calls calls_;
+  Calls calls_{Timing{}};
   ConfigurationReader reader_{calls_};
 };
 

@@ -107,6 +107,14 @@ void start();
 void fail_next(std::string_view call, cs_error_t code, int system_error = 0);
 void fail_always(std::string_view call, cs_error_t code, int system_error = 0);
 void stop_failing(std::string_view call);
+// Throws std::runtime_error: a fault of our own in the middle of a call.
+void throw_next(std::string_view call);
+
+// Flow control, as during a sync or under load: calls on the connections that there are now are not
+// sent, and fail with CS_ERR_TRY_AGAIN (with flow_control.cpp; without it they would hang). Those
+// on connections made later are answered.
+void control_flow();
+void stop_controlling_flow();
 
 // Makes each callback from now on, for faults of the code that it calls. Only quorum's call this
 // library in between (quorum_context_get).
