@@ -1085,6 +1085,9 @@ cs_error_t cmap_get(cmap_handle_t handle, const char* key_name, void* value, siz
         const auto encoded = std::visit(fake_corosync::Encode{}, found->second);
         if (value != nullptr) {
           if (*value_len < encoded.bytes.size()) {
+            if (statistics) {
+              corosync().complain("cmap_get: this overflows corosync's heap");
+            }
             return CS_ERR_INVALID_PARAM;
           }
           std::ranges::copy(encoded.bytes, static_cast<char*>(value));
