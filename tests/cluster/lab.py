@@ -30,6 +30,8 @@ class Lab:
         self._off = set()  # nodes stopped or killed, and not started again
         self._cut = set()
         self._frozen = set()
+        self._deaf = set()  # pairs of nodes
+        self._losing = set()
 
     def up(self):
         self._conf_file.write_text(
@@ -75,6 +77,23 @@ class Lab:
         if not link:
             self._cut.discard(node)
 
+    def deafen(self, node, other):
+        """Those two do not hear each other; every other node hears both."""
+        self._lab('deafen', node, other)
+        self._deaf.add((node, other))
+
+    def hear(self, node, other):
+        self._lab('hear', node, other)
+        self._deaf -= {(node, other), (other, node)}
+
+    def lose(self, node, percent):
+        """So many of 100 packets that come to the node are lost; with 0 none is any more."""
+        self._lab('lose', node, percent)
+        if percent:
+            self._losing.add(node)
+        else:
+            self._losing.discard(node)
+
     def reload(self, conf):
         """Gives every node another corosync.conf, and has it read."""
         self._reloaded = conf != self.conf()
@@ -93,6 +112,10 @@ class Lab:
             self.thaw(node)
         for node in list(self._cut):
             self.heal(node)
+        for pair in list(self._deaf):
+            self.hear(*pair)
+        for node in list(self._losing):
+            self.lose(node, 0)
         for node in sorted(self._off):
             self.start(node)
         if self._reloaded:
