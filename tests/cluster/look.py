@@ -3,6 +3,7 @@
 
 import dataclasses
 import subprocess
+import threading
 import time
 
 from lab import Status
@@ -29,3 +30,22 @@ class Look:
             cluster.command(node, 'timeout', PATIENCE_SECONDS, 'corosync-quorumtool', '-s', '-i'),
             capture_output=True, text=True, check=False).stdout
         return Look(begin, time.time(), Status.of(said) if 'Quorate:' in said else None)
+
+
+class Looker:
+    """Looks again and again, from a thread of its own."""
+
+    def __init__(self, cluster, node, interval):
+        self._cluster, self._node, self._interval = cluster, node, interval
+        self.looks = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self):
+        while not self._stop.wait(self._interval):
+            self.looks.append(Look.at(self._cluster, self._node))
