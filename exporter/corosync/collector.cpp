@@ -160,19 +160,21 @@ Collector::Work Collector::next_work() {
 
 void Collector::connect_now() {
   auto subscription = std::make_unique<Subscription>();
+  Report why_not;
   try {
     subscription->open(calls_, track_);
     report(std::move(subscription));
     return;
   } catch (const CallTakenBack& taken_back) {
     report_event(CallCancelled{.call = taken_back.call()});
-    report(ConnectInterrupted{});
+    why_not = ConnectInterrupted{};
   } catch (const CorosyncError& error) {
-    report(ConnectFailure{.failure = error.failure(), .is_refusal = error.is_refusal()});
+    why_not = ConnectFailure{.failure = error.failure(), .is_refusal = error.is_refusal()};
   } catch (const std::exception& error) {  // no memory, above all
-    report(ConnectFailure{.failure = own_failure(error), .is_refusal = true});
+    why_not = ConnectFailure{.failure = own_failure(error), .is_refusal = true};
   }
   finish(std::move(subscription));
+  report(std::move(why_not));
 }
 
 void Collector::probe_now() {
@@ -191,6 +193,7 @@ void Collector::read_now(const Request& request) {
   {
     const std::lock_guard lock{mutex_};
     outbox_.emplace_back(Done{.statistics = request.statistics && !request.syncing,
+                              .began = begin,
                               .took = current_moment().steady - begin,
                               .due = readings_.due()});
     working_ = false;  // together, so that whoever takes this report knows that it was the last

@@ -41,6 +41,7 @@ class Collector {
   // A request was worked off, all of its readings reported.
   struct Done {
     bool statistics = false;
+    SteadyTime began{};
     Duration took{};
     std::optional<SteadyTime> due{};  // when a source is to be tried again: Request::only_due
   };

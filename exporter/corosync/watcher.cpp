@@ -155,7 +155,9 @@ void Watcher::finished(const Collector::Done& done) {
   } else {
     reread_.cancel();
   }
-  prove_life();
+  if (done.began >= polled_at_) {  // else one that was asked for before
+    prove_life();
+  }
 }
 
 void Watcher::lost(const CorosyncError& error) {

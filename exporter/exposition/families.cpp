@@ -112,7 +112,10 @@ void add_exporter_history(const FamilySink& sink, const ClusterState& state) {
 
   Family up{"corosync_exporter_source_up", "Whether the last reading of the source succeeded."};
   for (const auto& [source, status] : state.sources) {
-    up.add(status.up ? 1 : 0, {{"source", std::string{name_of(source)}}});
+    const bool never_ended = !status.last_success && !status.failure;
+    if (!never_ended) {
+      up.add(status.up ? 1 : 0, {{"source", std::string{name_of(source)}}});
+    }
   }
   up.give_to(sink);
 }
