@@ -152,9 +152,9 @@ void Readings::succeed(Source source, SteadyTime now, const Report& report) {
 
 // Its own connection would do no better than the one that the reading was interrupted on.
 void Readings::interrupt(Source source, SteadyTime now, const Report& report) {
-  give_up(source);
   attempts(source).interrupted(now);
   report(ReadingInterrupted{.source = source});
+  give_up(source);  // last: it may wait for the other collector, which connects
 }
 
 Attempts& Readings::attempts(Source source) {
