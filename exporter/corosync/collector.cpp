@@ -128,17 +128,18 @@ void Collector::do_work(Work& work) {
 
 void Collector::end_all(Work& work) {
   if (work.last) {
+    auto ended_by = Drain::EndedBy::corosync;
     try {
       work.last->stop(calls_);
     } catch (const CorosyncError&) {
       // corosync has gone in the meantime, and with it what there was to stop
     } catch (const CallTakenBack&) {
-      // it is too busy for politeness
+      ended_by = Drain::EndedBy::us;  // it is too busy for politeness
     }
-    finish(std::move(work.last));
+    finish(std::move(work.last), ended_by);
   }
   // A corosync that was told to stop together with us is gone in a moment.
-  while (drain_.next_look() && current_moment().steady < work.until) {
+  while (drain_.expects_exit() && current_moment().steady < work.until) {
     std::this_thread::sleep_for(drain_at_end_interval);
     drain_.empty(current_moment().steady);
   }
@@ -161,6 +162,7 @@ Collector::Work Collector::next_work() {
 void Collector::connect_now() {
   auto subscription = std::make_unique<Subscription>();
   Report why_not;
+  auto ended_by = Drain::EndedBy::corosync;
   try {
     subscription->open(calls_, track_);
     report(std::move(subscription));
@@ -168,12 +170,13 @@ void Collector::connect_now() {
   } catch (const CallTakenBack& taken_back) {
     report_event(CallCancelled{.call = taken_back.call()});
     why_not = ConnectInterrupted{};
+    ended_by = Drain::EndedBy::us;
   } catch (const CorosyncError& error) {
     why_not = ConnectFailure{.failure = error.failure(), .is_refusal = error.is_refusal()};
   } catch (const std::exception& error) {  // no memory, above all
     why_not = ConnectFailure{.failure = own_failure(error), .is_refusal = true};
   }
-  finish(std::move(subscription));
+  finish(std::move(subscription), ended_by);
   report(std::move(why_not));
 }
 
@@ -181,9 +184,9 @@ void Collector::probe_now() {
   readings_.prove_life([this](Event event) { report_event(std::move(event)); });
 }
 
-void Collector::finish(std::unique_ptr<Subscription> subscription) {
+void Collector::finish(std::unique_ptr<Subscription> subscription, Drain::EndedBy ended_by) {
   const auto descriptors = subscription->descriptors();
-  drain_.add(std::move(subscription), descriptors, current_moment().steady);
+  drain_.add(std::move(subscription), descriptors, current_moment().steady, ended_by);
   readings_.disconnect();
 }
 

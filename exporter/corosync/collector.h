@@ -100,7 +100,8 @@ class Collector {
   void end_all(Work& work);
   void connect_now();
   void probe_now();
-  void finish(std::unique_ptr<Subscription> subscription);
+  void finish(std::unique_ptr<Subscription> subscription,
+              Drain::EndedBy ended_by = Drain::EndedBy::corosync);
   void report(Report report);
   void report_event(Event event);
   void read_now(const Request& request);

@@ -417,6 +417,18 @@ TEST_F(CollectorTest, WaitsAtTheEndForACorosyncThatStopsToo) {
   EXPECT_EQ(fake_corosync::open_handles(), 0U);
 }
 
+TEST_F(CollectorTest, DoesNotWaitAtTheEndWhereACallWasTakenBack) {
+  fake_corosync::hang("cmap_get");
+  collector_->read({.has_provider = true});
+  ASSERT_TRUE(fake_corosync::wait_until_hanging("cmap_get"));
+  collector_->take_back_overdue(much_later());
+  wait_until_done();
+  fake_corosync::release("cmap_get");
+  const SteadyTime begin = current_moment().steady;
+  EXPECT_TRUE(collector_->stop(connect(), 5min));
+  EXPECT_LT(current_moment().steady - begin, 20s);
+}
+
 TEST_F(CollectorTest, LosesPatienceWithACorosyncThatDoesNotEnd) {
   auto subscription = connect();
   fake_corosync::begin_to_stop();
