@@ -38,7 +38,7 @@ class FrozenCorosyncTest(case.ClusterCase):
         self._watch_while_frozen(before, start, SHORT_SECONDS, stopped)
         with self.subTest('who comes meanwhile knows nothing, and stops in time'):
             self.assert_unknown(newcomer.page())
-            self.start_exporter(2).stop()
+            self.assert_stops_at_once(self.start_exporter(2))
         with self.subTest('the call that hangs is shown'):
             self.assertGreater(self._in_flight(briefly), SHORT_SECONDS - case.POLL_SECONDS - 1)
         with self.subTest('the others see the frozen go'):
@@ -78,7 +78,7 @@ class FrozenCorosyncTest(case.ClusterCase):
                 self._check_frozen_page(page, unfrozen, passed)
             if stopped and passed > stopped[0][0]:
                 _, exporter = stopped.pop(0)
-                exporter.stop()
+                self.assert_stops_at_once(exporter)
         self.assertEqual(stopped, [])
 
     def _check_frozen_page(self, page, before, passed):
