@@ -81,7 +81,6 @@ install(FILES deploy/package/copyright docs/install.md docs/metrics.md docs/runb
 install(FILES deploy/package/web-config.yml DESTINATION ${doc}/examples)
 install(FILES deploy/prometheus/README.md DESTINATION ${doc} RENAME prometheus.md)
 install(FILES ${generated}/changelog.gz ${generated}/CHANGELOG.md.gz DESTINATION ${doc})
-install(FILES deploy/package/lintian-overrides DESTINATION share/lintian/overrides RENAME ${package})
 
 # ---- The packages -------------------------------------------------------------------------------
 

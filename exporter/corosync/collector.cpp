@@ -16,6 +16,7 @@ constexpr std::chrono::milliseconds drain_at_end_interval{20};
 Collector::Collector(unsigned int track, Groups groups, const Timing& timing,
                      std::function<void()> ring)
     : track_{track},
+      watch_interval_{timing.watch_interval},
       ring_{std::move(ring)},
       calls_{timing},
       readings_{calls_, drain_, groups, timing},
@@ -81,8 +82,16 @@ bool Collector::stop(std::unique_ptr<Subscription> subscription,
     work.last = std::move(subscription);
     work.until = current_moment().steady + patience * 4 / 5;
   });
+  const SteadyTime until = current_moment().steady + patience;
   std::unique_lock lock{mutex_};
-  return changed_.wait_for(lock, patience, [this] { return stopped_; });
+  // Nobody else takes calls back by now.
+  while (!stopped_ && current_moment().steady < until) {
+    changed_.wait_for(lock, std::min<Duration>(watch_interval_, patience));
+    lock.unlock();
+    calls_.take_back_overdue(current_moment().steady);
+    lock.lock();
+  }
+  return stopped_;
 }
 
 void Collector::run() {
@@ -94,7 +103,7 @@ void Collector::run() {
     try {
       do_work(work);
     } catch (const std::exception& error) {
-      report(Broken{error.what()});
+      report_broken(error);
     }
     if (work.stop) {
       break;
@@ -206,6 +215,14 @@ void Collector::read_now(const Request& request) {
 
 void Collector::report_event(Event event) {
   report(Reading{.at = current_moment(), .event = std::move(event)});
+}
+
+void Collector::report_broken(const std::exception& error) noexcept {
+  try {
+    report(Broken{error.what()});
+  } catch (const std::exception&) {
+    // no memory for this either
+  }
 }
 
 void Collector::report(Report report) {

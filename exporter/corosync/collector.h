@@ -9,7 +9,9 @@
 // long as corosync pleases, and the process is better ended with _exit.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -103,12 +105,14 @@ class Collector {
   void finish(std::unique_ptr<Subscription> subscription,
               Drain::EndedBy ended_by = Drain::EndedBy::corosync);
   void report(Report report);
+  void report_broken(const std::exception& error) noexcept;
   void report_event(Event event);
   void read_now(const Request& request);
   template <class Change>
   void order(Change change);
 
   const unsigned int track_;
+  const std::chrono::milliseconds watch_interval_;
   const std::function<void()> ring_;
   Calls calls_;
 

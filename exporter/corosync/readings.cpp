@@ -86,7 +86,7 @@ void Readings::disconnect() {
   attempts_.clear();
 }
 
-bool Readings::is_asked(Source source, const Request& request, SteadyTime now) const {
+bool Readings::is_asked(Source source, const Request& request, SteadyTime now) {
   const auto found = attempts_.find(source);
   if (found == attempts_.end()) {
     return !request.only_due;

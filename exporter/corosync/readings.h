@@ -71,7 +71,7 @@ class Readings {
   // put_off: corosync does not take requests for now, and says so (CS_ERR_TRY_AGAIN).
   enum class Outcome { read, put_off, taken_back, failed };
 
-  [[nodiscard]] bool is_asked(Source source, const Request& request, SteadyTime now) const;
+  [[nodiscard]] bool is_asked(Source source, const Request& request, SteadyTime now);
   // Whether it was read.
   [[nodiscard]] bool try_source(Source source, SteadyTime now, const Report& report,
                                 const Read& read);

@@ -95,9 +95,9 @@ std::map<Traffic, TrafficCounters> StatisticsReader::traffic(LinkId id) {
   std::map<Traffic, TrafficCounters> traffic;
   bool is_whole = true;
   for (const auto& [kind, name] : traffics) {
-    const auto count = [&, name = name](std::string_view direction, std::string_view what) {
+    const auto count = [&, key = name](std::string_view direction, std::string_view what) {
       const auto number =
-          cmap_.number(prefix + std::string{direction} + std::string{name} + std::string{what});
+          cmap_.number(prefix + std::string{direction} + std::string{key} + std::string{what});
       is_whole = is_whole && number;
       return number.value_or(0);
     };

@@ -35,8 +35,9 @@ POLL_SECONDS = 5
 # Two clocks' readings of one event: corosync's log and the exporter. Stalls come on top.
 LOG_SECONDS = 0.05
 
-# However corosync is, a scrape takes no longer, with this machine busy elsewhere.
+# However corosync is, neither a scrape takes longer, nor the exporter's end after SIGTERM.
 SCRAPE_SECONDS = 1
+STOP_SECONDS = 1
 
 # A page while corosync's state is not known has these families and no other.
 KEPT_WHILE_UNKNOWN = {
@@ -185,6 +186,9 @@ class ClusterCase(unittest.TestCase):
         if self.CONF.get('provider', True):
             return votequorum_families(self.lab, node)
         return members_families(self.lab, node)
+
+    def assert_stops_at_once(self, exporter):
+        self.assertLess(exporter.stop(), STOP_SECONDS)
 
     def assert_unknown(self, page):
         """Corosync is not heard: nothing on the page speaks of the present."""

@@ -36,7 +36,7 @@ class FrozenCorosyncTest(case.ClusterCase):
         self._watch_while_frozen(before, start, SHORT_SECONDS, stopped)
         with self.subTest('who comes meanwhile knows nothing, and stops in time'):
             self.assert_unknown(newcomer.page())
-            self.start_exporter(2).stop()
+            self.assert_stops_at_once(self.start_exporter(2))
         with self.subTest('how long corosync has said nothing is shown'):
             self._check_silence(briefly.page(), SHORT_SECONDS)
         with self.subTest('the call that hangs is shown'):
@@ -88,7 +88,7 @@ class FrozenCorosyncTest(case.ClusterCase):
                 self._check_frozen_page(page, unfrozen, passed)
             if stopped and passed > stopped[0][0]:
                 _, exporter = stopped.pop(0)
-                exporter.stop()
+                self.assert_stops_at_once(exporter)
         self.assertEqual(stopped, [])
 
     def _check_frozen_page(self, page, before, passed):

@@ -113,7 +113,10 @@ class OutageTest(case.ClusterCase):
         wait_until(lambda: exporter.page().total('corosync_exporter_connect_errors_total'), 5,
                    'a first try')
 
-        exporter.stop()
+        self.assert_stops_at_once(exporter)
+
+    def test_beside_corosync_the_exporter_stops_at_once(self):
+        self.assert_stops_at_once(self.start_connected_exporter(1))
 
     def assert_reconnects(self, exporter):
         wait_until(lambda: self.lab.answers(exporter.node), 20, 'corosync takes connections')

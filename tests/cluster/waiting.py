@@ -3,15 +3,18 @@
 
 import time
 
+from stalls import Stopwatch
+
 POLL_SECONDS = 0.05
 
 
 def wait_until(condition, seconds, what):
     """Polls until the condition holds, and returns its (true) value.
 
-    An AssertionError from the condition counts as not yet, and is told if the time runs out.
+    The seconds are a Stopwatch's. An AssertionError from the condition counts as not yet, and is told
+    if the time runs out.
     """
-    deadline = time.monotonic() + seconds
+    watch = Stopwatch()
     while True:
         complaint = ''
         try:
@@ -20,7 +23,7 @@ def wait_until(condition, seconds, what):
                 return value
         except AssertionError as error:
             complaint = f': {error}'
-        if time.monotonic() > deadline:
+        if watch.seconds() > seconds:
             raise AssertionError(f'not within {seconds:g} s: {what}{complaint}') from None
         time.sleep(POLL_SECONDS)
 

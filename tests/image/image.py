@@ -11,8 +11,13 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(SOURCE / 'tests' / 'package'))
+
+import bootstrap  # noqa: E402
+
 WORK = SOURCE / 'build' / 'image'
 BASE = 'docker.io/library/debian:bookworm-slim'
 IMAGE = 'localhost/corosync-exporter'
@@ -51,9 +56,8 @@ def build():
     base = WORK / 'base.tar'
     if not base.exists():
         partial = WORK / 'base.partial.tar'
-        _run('mmdebstrap', '--quiet', '--variant=minbase', *SLIM,
-             '--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*',
-             'bookworm', partial)
+        bootstrap.make('bookworm', partial, [], *SLIM,
+                       '--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*')
         partial.rename(base)
     shutil.rmtree(WORK / 'store', ignore_errors=True)
     container = _buildah('from', 'scratch')

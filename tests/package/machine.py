@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 
+import bootstrap
 import namespaces
 from exposition import Page
 from waiting import wait_until
@@ -72,21 +73,8 @@ def root_of(suite, packages):
 
     Raises OSError where it cannot be had, as without a network.
     """
-    directory = ROOT / 'build' / 'machines' / suite
-    stamp = directory / '.packages'
-    wanted = ['systemd', 'systemd-sysv', 'dbus', 'corosync', *packages]
-    if stamp.exists() and stamp.read_text().split() == wanted:
-        return directory
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(['mmdebstrap', '--quiet', '--variant=minbase',
-                           f'--include={",".join(wanted)}', suite, directory,
-                           'http://deb.debian.org/debian'], capture_output=True, text=True)
-    if done.returncode != 0:
-        shutil.rmtree(directory, ignore_errors=True)
-        raise OSError(f'mmdebstrap cannot make {suite}: {done.stderr.strip()}')
-    stamp.write_text(' '.join(wanted))
-    return directory
+    return bootstrap.kept(suite, ROOT / 'build' / 'machines' / suite,
+                          ['systemd', 'systemd-sysv', 'dbus', 'corosync', *packages])
 
 
 class Machine:

@@ -548,32 +548,6 @@ TEST(ClusterStateTest, ASeenNodeTakenOutOfTheConfigurationKeepsItsName) {
   EXPECT_FALSE(state.nodes.at(id(2)).configured);
 }
 
-TEST(ClusterStateTest, ANodeThatWasTakenOutIsNoMemberAndNotMissed) {
-  const ConfigurationRead both = configuration(
-      {{id(1), {.name = "one", .configured = true}}, {id(2), {.name = "two", .configured = true}}});
-  const ConfigurationRead without = configuration({{id(1), {.name = "one", .configured = true}},
-                                                   {id(2), {.name = "two", .configured = false}}});
-  Story story = three_quorate();
-  story.read(both).node_list({.ring = ring(1, 12), .members = ids({1}), .left = ids({2})});
-  EXPECT_EQ(is_member(story.state(), id(1)), true);
-  EXPECT_EQ(is_member(story.state(), id(2)), false);
-
-  story.read(without);
-  EXPECT_EQ(is_member(story.state(), id(2)), std::nullopt);
-  EXPECT_EQ(story.state().nodes.at(id(2)).leaves, 1) << "should it come back";
-
-  story.node_list({.ring = ring(1, 16), .members = ids({1, 2}), .joined = ids({2})});
-  EXPECT_EQ(is_member(story.state(), id(2)), true) << "corosync comes before its configuration";
-}
-
-TEST(ClusterStateTest, WithoutANodeListEveryNodeThatWasSeenIsMissed) {
-  Story story = three_quorate();
-  story.node_list({.ring = ring(1, 12), .members = ids({1}), .left = ids({2})})
-      .read(configuration({{id(1), {.name = "one", .configured = false}},
-                           {id(2), {.name = "two", .configured = false}}}));
-  EXPECT_EQ(is_member(story.state(), id(2)), false);
-}
-
 TEST(ClusterStateTest, AnUnseenNodeTakenOutOfTheConfigurationIsForgotten) {
   Story story = three_quorate();
   story.read(configuration({{id(9), {.name = "nine", .configured = true}}}));

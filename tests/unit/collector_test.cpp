@@ -436,6 +436,14 @@ TEST_F(CollectorTest, LosesPatienceWithACorosyncThatDoesNotEnd) {
   EXPECT_GT(fake_corosync::open_handles(), 0U);
 }
 
+TEST_F(CollectorTest, TakesItsCallBackWhenItStopsToo) {
+  auto subscription = connect();
+  fake_corosync::hang("quorum_trackstop");
+  const SteadyTime begin = current_moment().steady;
+  EXPECT_TRUE(collector_->stop(std::move(subscription), 5min));
+  EXPECT_LT(current_moment().steady - begin, 20s) << "its limit is a quarter of a second";
+}
+
 TEST_F(CollectorTest, DropsWhatHasNotBegunWhenItStops) {
   fake_corosync::hang("cmap_initialize_map");
   collector_->read({.has_provider = false});
