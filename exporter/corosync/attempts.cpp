@@ -16,8 +16,8 @@ void Attempts::succeeded(SteadyTime now, Cost cost) {
   stand(Standing::ok, now);
   if (cost == Cost::connection) {
     // Half as often as it is polled, but before it is too old.
-    next_try_ = now + std::min(2 * timing_.poll_interval,
-                               timing_.stale_after - timing_.poll_interval);
+    next_try_ =
+        now + std::min(2 * timing_.poll_interval, timing_.stale_after - timing_.poll_interval);
   }
 }
 

@@ -106,8 +106,6 @@ const Totem* View::totem() const {
   return known_.configuration && state_.present->totem ? &*state_.present->totem : nullptr;
 }
 
-std::int64_t margin_of(const Votes& votes) {
-  return std::int64_t{votes.present} - votes.required;
-}
+std::int64_t margin_of(const Votes& votes) { return std::int64_t{votes.present} - votes.required; }
 
 }  // namespace corosync_exporter

@@ -45,10 +45,6 @@ Html age_element(SystemTime since, SystemTime now) {
   return html;
 }
 
-SystemTime before(const Status& status, Duration ago) {
-  return status.now.system - std::chrono::duration_cast<SystemTime::duration>(ago);
-}
-
 Html icon(std::string_view name) {
   Html html;
   html << "<svg class='icon " << name << "' aria-hidden='true'><use href='#icon-" << name
@@ -288,54 +284,56 @@ std::string flags(const Votes& votes) {
   return text;
 }
 
-// Nothing if corosync is not busy.
-Html how_old_the_votes_are(const Status& status) {
+const SourceView* votequorum_of(const Status& status) {
+  const auto found = std::ranges::find(status.sources, Source::votequorum, &SourceView::source);
+  return found != status.sources.end() ? &*found : nullptr;
+}
+
+// "last read 23 s ago"
+Html last_read(const Status& status, std::optional<Duration> age) {
   Html html;
-  const auto votequorum =
-      std::ranges::find(status.sources, Source::votequorum, &SourceView::source);
-  if (votequorum == status.sources.end() || !votequorum->interrupted) {
+  if (!age) {
+    html << "not read yet";
     return html;
   }
-  html << "<p class='nothing'>Corosync is busy; votes were ";
-  if (votequorum->age) {
-    html << "last read " << age_element(before(status, *votequorum->age), status.now.system)
-         << " ago.</p>";
-  } else {
-    html << "not read yet.</p>";
-  }
+  const SystemTime at = status.now.system - std::chrono::duration_cast<SystemTime::duration>(*age);
+  html << "last read " << age_element(at, status.now.system) << " ago";
   return html;
 }
 
-std::string why_no_votes(const Status& status) {
-  if (!status.up) {
-    return "Unknown while corosync is not heard.";
+// Empty if there is nothing to say of them.
+Html note_on_votes(const Status& status) {
+  const SourceView* const votequorum = votequorum_of(status);
+  Html note;
+  if (status.up && votequorum != nullptr && votequorum->interrupted) {
+    note << "Corosync is busy; votes were " << last_read(status, votequorum->age) << ".";
+  } else if (status.votes) {
+    return note;
+  } else if (!status.up) {
+    note << "Unknown while corosync is not heard.";
+  } else if (status.ring && !status.syncing) {
+    note << "None: corosync has no quorum provider.";
+  } else if (votequorum != nullptr && votequorum->failure) {
+    note << "They cannot be read; the warning says why.";
+  } else {
+    note << "Not read yet.";
   }
-  if (status.ring && !status.syncing) {
-    return "None: corosync has no quorum provider.";
-  }
-  const auto votequorum =
-      std::ranges::find(status.sources, Source::votequorum, &SourceView::source);
-  return votequorum != status.sources.end() && votequorum->failure
-             ? "They cannot be read; the warning says why."
-             : "Not read yet.";
+  Html html;
+  html << "<p class='nothing'>" << note << "</p>";
+  return html;
 }
 
 Html votes(const Status& status) {
   Html html;
   html << "<section class='votes card'><h2>Votes</h2>";
-  const Html age = how_old_the_votes_are(status);
+  const Html note = note_on_votes(status);
   if (!status.votes) {
-    if (status.up && !age.empty()) {
-      html << age;
-    } else {
-      html << "<p class='nothing'>" << why_no_votes(status) << "</p>";
-    }
-    html << "</section>";
+    html << note << "</section>";
     return html;
   }
   const Votes& votes = status.votes->votes;
   html << "<p class='words'>" << votes_in_words(*status.votes, status.verdict == Standing::quorate)
-       << "</p>" << age << picture(status) << "<dl class='figures'>";
+       << "</p>" << note << picture(status) << "<dl class='figures'>";
   figure(html, "Present", std::to_string(votes.present));
   figure(html, "Needed", std::to_string(votes.required));
   figure(html, "Expected", std::to_string(votes.expected));
@@ -598,12 +596,7 @@ Html readings(const Status& status) {
   Html html;
   html << "<div class='" << (silent.empty() ? "" : "short") << "'><dt>Readings</dt><dd>";
   if (!waiting.empty()) {
-    html << "corosync is busy; " << waiting;
-    if (oldest) {
-      html << " last read " << age_element(before(status, *oldest), status.now.system) << " ago";
-    } else {
-      html << " not read yet";
-    }
+    html << "corosync is busy; " << waiting << " " << last_read(status, oldest);
   }
   if (!silent.empty()) {
     html << (waiting.empty() ? "" : "; ") << "none from " << silent;

@@ -107,6 +107,15 @@ Story failed_votes() {
       .wait(1s);
 }
 
+Story busy_from_the_start() {
+  Story story = Story{}.connect();
+  form(story, ring(1, 8), true, ids({1, 2, 3}));
+  for (const Source source : {Source::votequorum, Source::cmap, Source::cfg}) {
+    story.then(ReadingInterrupted{.source = source});
+  }
+  return story.wait(1s);
+}
+
 Story hostile_page() {
   Story story = Story{}.connect();
   story.node_list({.ring = ring(1, 8), .members = ids({1, 2, 3})}).verdict(true, ring(1, 8));
@@ -177,7 +186,9 @@ INSTANTIATE_TEST_SUITE_P(
         GoldenStatus{"qdevice", qdevice()}, GoldenStatus{"waiting_for_all", waiting_for_all()},
         GoldenStatus{"tie_breaker", tie_breaker()}, GoldenStatus{"waiting_again", waiting_again()},
         GoldenStatus{"stale", stale()}, GoldenStatus{"busy", busy(20s)},
-        GoldenStatus{"busy_for_a_moment", busy(5s)}, GoldenStatus{"disconnected", disconnected()},
+        GoldenStatus{"busy_for_a_moment", busy(5s)},
+        GoldenStatus{"busy_from_the_start", busy_from_the_start()},
+        GoldenStatus{"disconnected", disconnected()},
         GoldenStatus{"failed_reading", failed_reading()},
         GoldenStatus{"failed_votes", failed_votes()},
         GoldenStatus{"everything_happened", everything_happened()},

@@ -450,7 +450,8 @@ TEST_F(WatcherTest, WhatIsDueDuringASyncWaitsForItsEnd) {
   timing.poll_interval = 300ms;
   start(timing);
   run_until_settled();
-  fake_corosync::control_flow();  // what is then read on a fresh connection has a time when it is due
+  fake_corosync::control_flow();  // what is then read on a fresh connection has a time when it is
+                                  // due
   ASSERT_TRUE(run_until([&] { return fake_corosync::calls("corosync_cfg_initialize") >= 2; }));
   fake_corosync::change([](Cluster& cluster) { cluster.ring = {.nodeid = 1, .seq = 12}; });
   fake_corosync::send_quorum_nodelist();
