@@ -106,11 +106,13 @@ int serve(const Options& options, const Logger& log) {
   // it may tell nothing, and systemd would wait for READY=1 in vain.
   // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet
   const ServiceManager manager{[](const char* name) { return std::getenv(name); }};
-  const LiveConfig web_config{options.web_config_file, log};
+  std::signal(SIGHUP, SIG_IGN);  // what is about to be read need not be reread
+  LiveConfig web_config{options.web_config_file, log};
   SnapshotCell<Snapshot> newest{
       {.state = {.stale_after = options.stale_after},
        .timeline = std::make_shared<const Timeline>(current_moment().system)}};
   EventLoop loop;
+  loop.on_signal(SIGHUP, [&web_config] { web_config.reread(); });
   std::string told;
   Watcher watcher{
       loop, timing(options), groups(options), CS_TRACK_CHANGES, log, [&](Snapshot fresh) {

@@ -213,8 +213,8 @@ void describe(CLI::App& app, Options& options) {
   add(app, "--web.telemetry-path", "PATH", "Path of the metrics. Default: /metrics",
       [&](const auto& value) { options.telemetry_path = parse_telemetry_path(value); });
   add(app, "--web.config.file", "FILE",
-      "TLS, passwords, headers and a rate limit, as the Prometheus exporter-toolkit has them. "
-      "Default: none",
+      "TLS, passwords, headers and a rate limit, as the Prometheus exporter-toolkit has them; "
+      "reread as it changes, and at once on SIGHUP. Default: none",
       [&](const auto& value) { options.web_config_file = value; });
   add_switch(app, "collector.links", "Metrics of the links to the other nodes. Default: on",
              options.links);

@@ -102,7 +102,10 @@ set(CPACK_PROJECT_CONFIG_FILE ${generated}/config.cmake)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "systemd | systemd-standalone-sysusers | systemd-sysusers")
+set(CPACK_DEBIAN_PACKAGE_DEPENDS
+  "procps" # /bin/kill, of the service's ExecReload=
+  "systemd | systemd-standalone-sysusers | systemd-sysusers")
+list(JOIN CPACK_DEBIAN_PACKAGE_DEPENDS ", " CPACK_DEBIAN_PACKAGE_DEPENDS)
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS corosync)
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS prometheus)
 set(CPACK_DEBIAN_COMPRESSION_TYPE xz)

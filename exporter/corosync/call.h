@@ -1,24 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 // The way to make a call that waits for corosync. Such calls know no time limit (corotypes.h:
-// CS_IPC_TIMEOUT_MS is -1) and last for as long as corosync is frozen, so others want to know how
-// long the one under way has waited, and to cut it short.
+// CS_IPC_TIMEOUT_MS is -1), and corosync may spin while a request lies there that it does not read
+// yet. So each has a limit here, and is taken back by another thread once it has waited for longer.
 //
-// Threads: one thread makes the calls, one at a time; any may ask or cancel.
+// Threads: one thread makes the calls, one at a time; any may ask how long the one under way has
+// waited, or take it back.
 #pragma once
 
 #include <corosync/corotypes.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <chrono>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 #include <utility>
 
 #include "clock.h"
 #include "corosync/error.h"
+#include "corosync/timing.h"
 
 namespace corosync_exporter {
+
+// The call was taken back: corosync has not failed, it was not waited for. The connection is of no
+// more use.
+class CallTakenBack : public std::runtime_error {
+ public:
+  explicit CallTakenBack(std::string_view call)
+      : std::runtime_error{std::string{call} + " was taken back"}, call_{call} {}
+  [[nodiscard]] const std::string& call() const noexcept { return call_; }
+
+ private:
+  std::string call_;
+};
 
 class Calls {
  public:
@@ -27,16 +44,22 @@ class Calls {
     SteadyTime since;
   };
 
-  // `call`'s own name for errors, a literal; `descriptor` is the connection's, -1 where there is
-  // none yet (*_initialize): then the call cannot be cancelled.
+  explicit Calls(const Timing& timing) : limit_{timing.call_limit} {}
+
+  // `name` is the call's own name for errors, a literal; `descriptor` is the connection's, -1 where
+  // there is none yet (*_initialize): then the call cannot be taken back. Throws CallTakenBack.
   template <class Call>
   cs_error_t attempt(std::string_view name, int descriptor, Call&& call) {
-    const InFlight guard{*this, name, descriptor};
+    InFlight in_flight{*this, name, descriptor};
     errno = 0;
-    return call();
+    const cs_error_t code = call();
+    if (in_flight.ended(code)) {
+      throw CallTakenBack{name};
+    }
+    return code;
   }
 
-  // The same for a call that has to succeed. Throws CorosyncError.
+  // The same for a call that has to succeed. Throws CorosyncError, too.
   template <class Call>
   void make(std::string_view name, int descriptor, Call&& call) {
     if (const cs_error_t code = attempt(name, descriptor, std::forward<Call>(call));
@@ -51,22 +74,27 @@ class Calls {
     return waiting_;
   }
 
-  // Shuts the waiting call's connection down: it returns CS_ERR_LIBRARY within 2 s (libqb polls at
-  // that interval, QB_IPC_MAX_WAIT_MS), and the connection is of no more use.
-  //
-  // `judged`: the call that is meant; another one that waits by now is left alone.
-  void cancel(const Waiting& judged) {
+  // When corosync last answered a call, were it with an error.
+  [[nodiscard]] std::optional<SteadyTime> answered() const {
     const std::lock_guard lock{mutex_};
-    if (waiting_ && waiting_->since == judged.since && descriptor_ >= 0) {
-      shutdown(descriptor_, SHUT_RDWR);
-      cancelled_ = true;
-    }
+    return answered_;
   }
 
-  // Whether a call was cancelled since this was last asked.
-  [[nodiscard]] bool was_cancelled() {
+  // Takes the call under way back if it has waited for longer than its limit: shuts its connection
+  // down, at which corosync drops the request; the call itself returns within 2 s (libqb polls at
+  // that interval, QB_IPC_MAX_WAIT_MS).
+  void take_back_overdue(SteadyTime now) {
     const std::lock_guard lock{mutex_};
-    return std::exchange(cancelled_, false);
+    if (waiting_ && now - waiting_->since >= limit_) {
+      take_back();
+    }
+  }
+  // However long it has waited.
+  void take_back_any() {
+    const std::lock_guard lock{mutex_};
+    if (waiting_) {
+      take_back();
+    }
   }
 
  private:
@@ -76,26 +104,49 @@ class Calls {
       const std::lock_guard lock{calls_.mutex_};
       calls_.waiting_ = Waiting{.call = name, .since = current_moment().steady};
       calls_.descriptor_ = descriptor;
+      calls_.taken_back_ = false;
     }
     ~InFlight() {
-      const int kept = errno;  // of the call, which a mutex need not preserve
-      {
-        const std::lock_guard lock{calls_.mutex_};
-        calls_.waiting_.reset();
-      }
-      errno = kept;
+      const std::lock_guard lock{calls_.mutex_};
+      calls_.waiting_.reset();
     }
     InFlight(const InFlight&) = delete;
     InFlight& operator=(const InFlight&) = delete;
+
+    // With this code. Whether because it was taken back.
+    [[nodiscard]] bool ended(cs_error_t code) {
+      const int kept = errno;  // of the call, which a mutex need not preserve
+      bool taken_back = false;
+      {
+        const std::lock_guard lock{calls_.mutex_};
+        calls_.waiting_.reset();
+        taken_back = calls_.taken_back_;
+        if (!taken_back && is_answer(code)) {
+          calls_.answered_ = current_moment().steady;
+        }
+      }
+      errno = kept;
+      return taken_back;
+    }
 
    private:
     Calls& calls_;
   };
 
-  mutable std::mutex mutex_;  // also keeps `descriptor_` from being closed while cancel() uses it
+  void take_back() {
+    if (descriptor_ >= 0) {
+      shutdown(descriptor_, SHUT_RDWR);
+      taken_back_ = true;
+    }
+  }
+
+  const std::chrono::milliseconds limit_;
+  mutable std::mutex
+      mutex_;  // of all below; also keeps `descriptor_` from being closed while it is shut down
   std::optional<Waiting> waiting_;
-  int descriptor_ = -1;
-  bool cancelled_ = false;
+  int descriptor_ = -1;      // of `waiting_`
+  bool taken_back_ = false;  // `waiting_`
+  std::optional<SteadyTime> answered_;
 };
 
 }  // namespace corosync_exporter

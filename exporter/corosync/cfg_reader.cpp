@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "corosync/cfg_reader.h"
 
+#include <mutex>
 #include <string_view>
 #include <utility>
 
@@ -11,8 +12,10 @@ namespace {
 Connection<corosync_cfg_finalize> connect(Calls& calls) {
   corosync_cfg_handle_t raw = 0;
   const corosync_cfg_callbacks_t no_callbacks{};
-  calls.make("corosync_cfg_initialize", -1,
-             [&] { return corosync_cfg_initialize(&raw, &no_callbacks); });
+  calls.make("corosync_cfg_initialize", -1, [&] {
+    const std::lock_guard lock{Handle<corosync_cfg_finalize>::library()};
+    return corosync_cfg_initialize(&raw, &no_callbacks);
+  });
   Handle<corosync_cfg_finalize> handle{raw};
   int descriptor = -1;
   check(corosync_cfg_fd_get(raw, &descriptor), "corosync_cfg_fd_get");

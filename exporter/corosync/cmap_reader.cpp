@@ -7,13 +7,19 @@
 #include <array>
 #include <cstring>
 #include <iterator>
+#include <mutex>
 #include <utility>
 
 namespace corosync_exporter {
 namespace {
 
-// More than any value of the configuration: corosync.conf's lines end at 512 bytes (coroparse.c).
-constexpr std::size_t value_size = 512;
+// corosync.conf's lines end at 512 bytes (coroparse.c), and statistics are numbers. Not the
+// greatest at once: corosync clears and sends the whole buffer, whatever the value's length.
+constexpr std::size_t usual_size = 512;
+
+// The greatest that cmap_set takes are 16 KiB, and corosync adds an end to a text that has none
+// (icmap.c: ICMAP_MAX_VALUE_LEN).
+constexpr std::size_t greatest_size = 16 * 1024 + 1;
 
 template <class Number>
 std::optional<Number> number_from(const std::vector<char>& bytes) {
@@ -27,7 +33,10 @@ std::optional<Number> number_from(const std::vector<char>& bytes) {
 
 Connection<cmap_finalize> connect(Calls& calls, cmap_map_t map) {
   cmap_handle_t raw = 0;
-  calls.make("cmap_initialize_map", -1, [&] { return cmap_initialize_map(&raw, map); });
+  calls.make("cmap_initialize_map", -1, [&] {
+    const std::lock_guard lock{Handle<cmap_finalize>::library()};
+    return cmap_initialize_map(&raw, map);
+  });
   Handle<cmap_finalize> handle{raw};
   int descriptor = -1;
   check(cmap_fd_get(raw, &descriptor), "cmap_fd_get");
@@ -39,22 +48,33 @@ Connection<cmap_finalize> connect(Calls& calls, cmap_map_t map) {
 CmapReader::CmapReader(Calls& calls, cmap_map_t map)
     : calls_{calls}, connection_{connect(calls, map)} {}
 
-std::optional<CmapReader::Value> CmapReader::value(const std::string& key) {
-  Value value{.bytes = std::vector<char>(value_size)};
+std::optional<CmapReader::Value> CmapReader::value(const std::string& key, std::size_t longest) {
+  Value value{.bytes = std::vector<char>(usual_size)};
+  cs_error_t code = get(key, value);
+  if (code == CS_ERR_INVALID_PARAM && longest > value.bytes.size()) {  // icmap's value does not fit
+    value.bytes.resize(longest);
+    code = get(key, value);
+  }
+  if (code == CS_ERR_NOT_EXIST || code == CS_ERR_INVALID_PARAM) {
+    return std::nullopt;
+  }
+  check(code, "cmap_get");
+  return value;
+}
+
+cs_error_t CmapReader::get(const std::string& key, Value& value) {
   std::size_t size = value.bytes.size();
   const cs_error_t code = calls_.attempt("cmap_get", descriptor(), [&] {
     return cmap_get(connection_.handle(), key.c_str(), value.bytes.data(), &size, &value.type);
   });
-  if (code == CS_ERR_NOT_EXIST) {
-    return std::nullopt;
+  if (code == CS_OK) {
+    value.bytes.resize(std::min(size, value.bytes.size()));
   }
-  check(code, "cmap_get");
-  value.bytes.resize(std::min(size, value.bytes.size()));
-  return value;
+  return code;
 }
 
 std::optional<std::string> CmapReader::text(const std::string& key) {
-  const auto found = value(key);
+  const auto found = value(key, greatest_size);
   if (!found || found->type != CMAP_VALUETYPE_STRING) {
     return std::nullopt;
   }
@@ -65,7 +85,7 @@ std::optional<std::string> CmapReader::text(const std::string& key) {
 }
 
 std::optional<std::uint64_t> CmapReader::number(const std::string& key) {
-  const auto found = value(key);
+  const auto found = value(key, usual_size);
   if (!found) {
     return std::nullopt;
   }
@@ -84,7 +104,7 @@ std::optional<std::uint64_t> CmapReader::number(const std::string& key) {
 }
 
 std::optional<double> CmapReader::real(const std::string& key) {
-  const auto found = value(key);
+  const auto found = value(key, usual_size);
   if (found && found->type == CMAP_VALUETYPE_FLOAT) {
     return number_from<float>(found->bytes);
   }

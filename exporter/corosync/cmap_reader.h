@@ -2,9 +2,11 @@
 // Reads from one of corosync's maps (cmap_overview(3), cmap_keys(7)): icmap, the configuration, or
 // the statistics.
 //
-// Values are read into a buffer larger than any of them, in one call. cmap_get_string would first
-// ask for the length without one, which for some keys of the statistics map kills corosync (3.1.7,
-// exec/stats.c); and a buffer that is too small overflows its heap there.
+// Values are read into a buffer that is given, in one call. cmap_get_string would first ask for the
+// length without one, which for some keys of the statistics map kills corosync (3.1.7,
+// exec/stats.c); and a buffer that is too small overflows its heap there. The one used here holds
+// any statistic, and any value of corosync.conf; icmap refuses to fill it with a longer one, which
+// somebody may have set meanwhile, and only such a text takes a second call.
 //
 // Threads: the collector's; every function waits for corosync.
 // Errors: CorosyncError. A key that does not exist, or is of another type, is an empty optional.
@@ -12,6 +14,8 @@
 
 #include <corosync/cmap.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,7 +49,9 @@ class CmapReader {
     std::vector<char> bytes;
     cmap_value_types_t type{};
   };
-  std::optional<Value> value(const std::string& key);
+  // `longest`: of what is looked for; a value that is longer is none.
+  std::optional<Value> value(const std::string& key, std::size_t longest);
+  cs_error_t get(const std::string& key, Value& value);
   static void changed(cmap_handle_t handle, cmap_track_handle_t track, std::int32_t event,
                       const char* key, cmap_notify_value new_value, cmap_notify_value old_value,
                       void* changed) noexcept;

@@ -13,16 +13,17 @@ constexpr std::chrono::milliseconds drain_at_end_interval{20};
 
 }  // namespace
 
-Collector::Collector(unsigned int track, Groups groups, std::function<void()> ring)
-    : track_{track}, ring_{std::move(ring)}, readings_{calls_, drain_, groups}, thread_{[this] {
-        run();
-      }} {}
+Collector::Collector(unsigned int track, Groups groups, const Timing& timing,
+                     std::function<void()> ring)
+    : track_{track},
+      ring_{std::move(ring)},
+      calls_{timing},
+      readings_{calls_, drain_, groups, timing},
+      thread_{[this] { run(); }} {}
 
 Collector::~Collector() {
   order([](Work& work) { work.stop = true; });
-  if (const auto call = waiting()) {
-    cancel(*call);
-  }
+  calls_.take_back_any();
 }
 
 template <class Change>
@@ -40,9 +41,17 @@ void Collector::connect() {
 
 void Collector::read(Request request) {
   order([&](Work& work) {
-    request.statistics |= work.read && work.read->statistics;
+    if (work.read) {
+      request.statistics |= work.read->statistics;
+      request.urgent |= work.read->urgent;
+      request.only_due &= work.read->only_due;
+    }
     work.read = std::move(request);
   });
+}
+
+void Collector::probe() {
+  order([](Work& work) { work.probe = true; });
 }
 
 void Collector::end(std::unique_ptr<Subscription> subscription) {
@@ -67,6 +76,7 @@ bool Collector::stop(std::unique_ptr<Subscription> subscription,
   order([&](Work& work) {
     work.connect = false;
     work.read.reset();
+    work.probe = false;
     work.stop = true;
     work.last = std::move(subscription);
     work.until = current_moment().steady + patience * 4 / 5;
@@ -81,18 +91,12 @@ void Collector::run() {
   pthread_sigmask(SIG_SETMASK, &all, nullptr);  // signals are for the loop's thread
   while (true) {
     Work work = next_work();
-    for (auto& subscription : work.ended) {
-      finish(std::move(subscription));
+    try {
+      do_work(work);
+    } catch (const std::exception& error) {
+      report(Broken{error.what()});
     }
-    if (work.connect) {
-      connect_now();
-    }
-    if (work.read) {
-      read_now(*work.read);
-    }
-    drain_.empty(current_moment().steady);
     if (work.stop) {
-      end_all(work);
       break;
     }
   }
@@ -103,12 +107,33 @@ void Collector::run() {
   changed_.notify_all();
 }
 
+void Collector::do_work(Work& work) {
+  for (auto& subscription : work.ended) {
+    finish(std::move(subscription));
+  }
+  if (work.connect) {
+    connect_now();
+  }
+  if (work.read) {
+    read_now(*work.read);
+  }
+  if (work.probe) {
+    probe_now();
+  }
+  drain_.empty(current_moment().steady);
+  if (work.stop) {
+    end_all(work);
+  }
+}
+
 void Collector::end_all(Work& work) {
   if (work.last) {
     try {
       work.last->stop(calls_);
     } catch (const CorosyncError&) {
       // corosync has gone in the meantime, and with it what there was to stop
+    } catch (const CallTakenBack&) {
+      // it is too busy for politeness
     }
     finish(std::move(work.last));
   }
@@ -138,10 +163,20 @@ void Collector::connect_now() {
   try {
     subscription->open(calls_, track_);
     report(std::move(subscription));
+    return;
+  } catch (const CallTakenBack& taken_back) {
+    report_event(CallCancelled{.call = taken_back.call()});
+    report(ConnectInterrupted{});
   } catch (const CorosyncError& error) {
-    finish(std::move(subscription));
-    report(ConnectFailure{error});
+    report(ConnectFailure{.failure = error.failure(), .is_refusal = error.is_refusal()});
+  } catch (const std::exception& error) {  // no memory, above all
+    report(ConnectFailure{.failure = own_failure(error), .is_refusal = true});
   }
+  finish(std::move(subscription));
+}
+
+void Collector::probe_now() {
+  readings_.prove_life([this](Event event) { report_event(std::move(event)); });
 }
 
 void Collector::finish(std::unique_ptr<Subscription> subscription) {
@@ -152,16 +187,19 @@ void Collector::finish(std::unique_ptr<Subscription> subscription) {
 
 void Collector::read_now(const Request& request) {
   const SteadyTime begin = current_moment().steady;
-  readings_.read(request, [this](Event event) {
-    report(Reading{.at = current_moment(), .event = std::move(event)});
-  });
+  readings_.read(request, begin, [this](Event event) { report_event(std::move(event)); });
   {
     const std::lock_guard lock{mutex_};
     outbox_.emplace_back(Done{.statistics = request.statistics && !request.syncing,
-                              .took = current_moment().steady - begin});
+                              .took = current_moment().steady - begin,
+                              .due = readings_.due()});
     working_ = false;  // together, so that whoever takes this report knows that it was the last
   }
   ring_();
+}
+
+void Collector::report_event(Event event) {
+  report(Reading{.at = current_moment(), .event = std::move(event)});
 }
 
 void Collector::report(Report report) {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one thread whose calls may wait for corosync: it connects, reads and finalizes, and may hang
-// for as long as corosync hangs. Nobody waits for it.
+// A thread whose calls may wait for corosync: it connects, reads and finalizes, and may hang for as
+// long as corosync hangs. Nobody waits for it. The watcher has two: one only to prove that corosync
+// is alive while the other one's calls are not answered.
 //
-// Threads: all members belong to the loop's thread, but waiting(), which any may call. What the
-// collector has to tell it leaves in an outbox, and rings.
+// Threads: all members belong to the loop's thread, except waiting(), which any may call. What the
+// collector has to report it leaves in an outbox, and rings.
 // Lifetime: the destructor waits for the thread. Where stop() came back false, that may take as
 // long as corosync pleases, and the process is better ended with _exit.
 #pragma once
@@ -13,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <variant>
 #include <vector>
@@ -26,10 +28,12 @@ namespace corosync_exporter {
 
 class Collector {
  public:
-  // A subscription as asked for, why there is none, or a reading.
+  // A subscription as asked for, or why there is none; a reading, or what else was heard.
   struct ConnectFailure {
-    CorosyncError error;
+    Failure failure;
+    bool is_refusal = false;
   };
+  struct ConnectInterrupted {};  // its call was taken back
   struct Reading {
     Moment at;
     Event event;
@@ -38,12 +42,18 @@ class Collector {
   struct Done {
     bool statistics = false;
     Duration took{};
+    std::optional<SteadyTime> due{};  // when a source is to be tried again: Request::only_due
   };
-  using Report = std::variant<std::unique_ptr<Subscription>, ConnectFailure, Reading, Done>;
+  // The collector's own work broke, and goes on.
+  struct Broken {
+    std::string what;
+  };
+  using Report = std::variant<std::unique_ptr<Subscription>, ConnectFailure, ConnectInterrupted,
+                              Reading, Done, Broken>;
 
   // `track`: quorum_trackstart's flags. `groups`: what to read. `ring` is called on the collector's
   // thread whenever there are reports to take.
-  Collector(unsigned int track, Groups groups, std::function<void()> ring);
+  Collector(unsigned int track, Groups groups, const Timing& timing, std::function<void()> ring);
   ~Collector();
   Collector(const Collector&) = delete;
   Collector& operator=(const Collector&) = delete;
@@ -51,6 +61,8 @@ class Collector {
   // What to do next. None waits; a request that has not been begun is replaced by a newer one.
   void connect();
   void read(Request request);
+  // Makes a connection, asks one thing and goes: Answered is the proof that corosync is alive.
+  void probe();
   // Ends a subscription, and the readings' connections with it.
   void end(std::unique_ptr<Subscription> subscription);
 
@@ -59,9 +71,10 @@ class Collector {
   // Whether anything is left to do, or under way.
   [[nodiscard]] bool is_busy() const;
 
-  // The call under way, and how to give it up: it fails within 2 s, if it can be given up at all.
+  // The call under way, and how to take it back if it has waited for too long: it returns within
+  // 2 s, unless it is one that connects.
   [[nodiscard]] std::optional<Calls::Waiting> waiting() const { return calls_.waiting(); }
-  void cancel(const Calls::Waiting& judged) { calls_.cancel(judged); }
+  void take_back_overdue(SteadyTime now) { calls_.take_back_overdue(now); }
 
   // Finishes what was asked for, `subscription`'s polite end last, and gives dead connections the
   // rest of `patience` for theirs (Drain). False if that takes longer: corosync hangs.
@@ -73,18 +86,22 @@ class Collector {
     std::vector<std::unique_ptr<Subscription>> ended;
     bool connect = false;
     std::optional<Request> read;
+    bool probe = false;
     bool stop = false;
     std::unique_ptr<Subscription> last{};  // to be ended politely
     SteadyTime until{};                    // when to leave what still waits in the drain
-    [[nodiscard]] bool any() const { return !ended.empty() || connect || read || stop; }
+    [[nodiscard]] bool any() const { return !ended.empty() || connect || read || probe || stop; }
   };
 
   void run();
   [[nodiscard]] Work next_work();
+  void do_work(Work& work);
   void end_all(Work& work);
   void connect_now();
+  void probe_now();
   void finish(std::unique_ptr<Subscription> subscription);
   void report(Report report);
+  void report_event(Event event);
   void read_now(const Request& request);
   template <class Change>
   void order(Change change);

@@ -57,13 +57,19 @@ std::string error_name(cs_error_t code) {
   return "CS_ERR_" + std::to_string(static_cast<int>(code));
 }
 
+bool is_answer(cs_error_t code) { return code != CS_ERR_LIBRARY && code != CS_ERR_TIMEOUT; }
+
 CorosyncError::CorosyncError(std::string_view call, cs_error_t code, int system_error)
     : std::runtime_error{std::string{call} + ": " + error_name(code)},
       code_{code},
       failure_{.call = std::string{call},
                .error = error_name(code),
                .detail = detail_of(system_error),
-               .answered = code != CS_ERR_LIBRARY && code != CS_ERR_TIMEOUT} {}
+               .answered = is_answer(code)} {}
+
+Failure own_failure(const std::exception& error) {
+  return {.call = "corosync-exporter", .error = "internal error", .detail = error.what()};
+}
 
 void check(cs_error_t code, std::string_view call) {
   if (code != CS_OK) {

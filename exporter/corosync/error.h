@@ -4,6 +4,7 @@
 
 #include <corosync/corotypes.h>
 
+#include <exception>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -14,6 +15,9 @@ namespace corosync_exporter {
 
 // "CS_ERR_LIBRARY" for CS_ERR_LIBRARY; "CS_ERR_77" for a number that corotypes.h does not name.
 [[nodiscard]] std::string error_name(cs_error_t code);
+
+// Whether this code came from corosync, and not from the library without it.
+[[nodiscard]] bool is_answer(cs_error_t code);
 
 class CorosyncError : public std::runtime_error {
  public:
@@ -32,6 +36,9 @@ class CorosyncError : public std::runtime_error {
   cs_error_t code_;
   Failure failure_;
 };
+
+// For whatever else goes wrong in this room: not corosync's fault, and reported all the same.
+[[nodiscard]] Failure own_failure(const std::exception& error);
 
 // For calls that never wait for corosync; those that may go through Calls (call.h).
 // Throws CorosyncError. CS_OK is 1, so a result is never to be tested as a bool.

@@ -5,6 +5,7 @@
 #include <corosync/corotypes.h>
 
 #include <cstdint>
+#include <mutex>
 #include <utility>
 
 namespace corosync_exporter {
@@ -13,7 +14,7 @@ namespace corosync_exporter {
 // number. 0 is never a valid one (hdb.h puts a random check in the upper half).
 //
 // Threads: one at a time may use a handle: two at once get each other's answers. *_initialize and
-// *_finalize of one library race against each other (libqb's hdb), so both belong to one thread.
+// *_finalize of one library race against each other (libqb's hdb), so both hold library().
 template <cs_error_t (*finalize)(std::uint64_t)>
 class Handle {
  public:
@@ -28,8 +29,15 @@ class Handle {
   Handle& operator=(const Handle&) = delete;
   ~Handle() {
     if (raw_ != 0) {
+      const std::lock_guard lock{library()};
       finalize(raw_);  // CS_ERR_BAD_HANDLE is all it can say, and nothing is left to do about it
     }
+  }
+
+  // To be held while the library makes another handle; not while one of its handles ends.
+  [[nodiscard]] static std::mutex& library() noexcept {
+    static std::mutex mutex;
+    return mutex;
   }
 
   [[nodiscard]] std::uint64_t get() const noexcept { return raw_; }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "corosync/readings.h"
 
-#include <chrono>
 #include <cstddef>
+#include <exception>
 #include <utility>
 
 #include "clock.h"
@@ -20,56 +20,145 @@ std::size_t least_of(std::size_t links) {
 
 }  // namespace
 
-void Readings::read(const Request& request, const Report& report) {
-  cut_short_ = false;
-  const SteadyTime until = current_moment().steady + links_wait_after_;
-  if (request.has_provider && try_source(Source::votequorum, report, [&] {
-        report(connected(votequorum_).votes(request.voters));
-      })) {
-    report(SourceRead{Source::votequorum});
+void Readings::read(const Request& request, SteadyTime now, const Report& report) {
+  interrupted_ = false;
+  afresh_.clear();
+  const SteadyTime until = current_moment().steady + timing_.links_wait_after;
+  if (request.has_provider && is_asked(Source::votequorum, request, now) &&
+      try_source(Source::votequorum, now, report,
+                 [&] { report(connected(votequorum_).votes(request.voters)); })) {
+    succeed(Source::votequorum, now, report);
   }
   if (request.syncing) {
     return;
   }
-  bool cmap = try_source(Source::cmap, report, [&] { read_cmap(request, report); });
-  if (try_source(Source::cfg, report, [&] { read_cfg(report); })) {
-    report(SourceRead{Source::cfg});
+  const bool asks_cmap = is_asked(Source::cmap, request, now);
+  // What was put off is read in full.
+  const bool all_of_cmap = request.statistics || attempts(Source::cmap).due();
+  bool cmap =
+      asks_cmap && try_source(Source::cmap, now, report, [&] { read_cmap(request, report); });
+  if (is_asked(Source::cfg, request, now) &&
+      try_source(Source::cfg, now, report, [&] { read_cfg(report); })) {
+    succeed(Source::cfg, now, report);
   }
-  if (cmap && request.statistics && (groups_.totem || has_links_)) {
-    cmap = try_source(Source::cmap, report, [&] { read_statistics(until, report); });
+  if (cmap && all_of_cmap && (groups_.totem || has_links_)) {
+    cmap = try_source(Source::cmap, now, report, [&] { read_statistics(until, report); });
   }
   if (cmap) {
-    report(SourceRead{Source::cmap});
+    succeed(Source::cmap, now, report);
   }
+}
+
+void Readings::prove_life(const Report& report) {
+  const SteadyTime begin = current_moment().steady;
+  try {
+    static_cast<void>(connected(cfg_).local_node());
+  } catch (const CallTakenBack& taken_back) {
+    report(CallCancelled{.call = taken_back.call()});
+  } catch (const CorosyncError& error) {
+    // One that corosync answered with is as good.
+  }
+  give_up(Source::cfg);
+  report_answer(begin, report);
+}
+
+void Readings::report_answer(SteadyTime since, const Report& report) const {
+  if (const auto answered = calls_.answered(); answered && *answered >= since) {
+    report(Answered{.at = *answered});
+  }
+}
+
+std::optional<SteadyTime> Readings::due() const {
+  std::optional<SteadyTime> first;
+  for (const auto& [source, attempts] : attempts_) {
+    if (const auto due = attempts.due(); due && (!first || *due < *first)) {
+      first = due;
+    }
+  }
+  return first;
 }
 
 void Readings::disconnect() {
   give_up(Source::votequorum);
   give_up(Source::cmap);
   give_up(Source::cfg);
-  not_before_.clear();
+  attempts_.clear();
 }
 
-template <class Read>
-bool Readings::try_source(Source source, const Report& report, Read read) {
-  const auto found = not_before_.find(source);
-  const bool refused = found != not_before_.end() && current_moment().steady < found->second;
-  if (cut_short_ || refused) {
+bool Readings::is_asked(Source source, const Request& request, SteadyTime now) const {
+  const auto found = attempts_.find(source);
+  if (found == attempts_.end()) {
+    return !request.only_due;
+  }
+  return found->second.may_try(now, request.urgent) &&
+         (!request.only_due || found->second.due().has_value());
+}
+
+bool Readings::try_source(Source source, SteadyTime now, const Report& report, const Read& read) {
+  if (interrupted_) {
+    interrupt(source, now, report);
     return false;
   }
+  Outcome outcome = attempt(source, now, report, read);
+  if (outcome == Outcome::put_off) {
+    // Corosync controls the flow of the connections that it had when it began to, and answers on
+    // one made since (libqb's qb_ipcs_request_rate_limit).
+    afresh_.insert(source);
+    outcome = attempt(source, now, report, read);
+  }
+  if (outcome == Outcome::put_off || outcome == Outcome::taken_back) {
+    interrupted_ = true;
+    interrupt(source, now, report);
+  }
+  return outcome == Outcome::read;
+}
+
+Readings::Outcome Readings::attempt(Source source, SteadyTime now, const Report& report,
+                                    const Read& read) {
+  const SteadyTime begin = current_moment().steady;
   try {
     read();
-    return true;
+    return Outcome::read;
+  } catch (const CallTakenBack& taken_back) {
+    give_up(source);
+    report_answer(begin, report);
+    report(CallCancelled{.call = taken_back.call()});
+    return Outcome::taken_back;
   } catch (const CorosyncError& error) {
     give_up(source);
-    // Who cut this call short would have to do the same to the next one.
-    cut_short_ = calls_.was_cancelled();
+    report_answer(begin, report);
+    if (error.code() == CS_ERR_TRY_AGAIN) {
+      return Outcome::put_off;
+    }
     if (error.is_refusal()) {
-      not_before_[source] = current_moment().steady + refused_retry_;
+      attempts(source).refused(now);
+    } else {
+      attempts(source).failed(now);
     }
     report(ReadingFailed{.source = source, .failure = error.failure()});
-    return false;
+  } catch (const std::exception& error) {  // no memory, above all
+    give_up(source);
+    attempts(source).refused(now);
+    report(ReadingFailed{.source = source, .failure = own_failure(error)});
   }
+  return Outcome::failed;
+}
+
+void Readings::succeed(Source source, SteadyTime now, const Report& report) {
+  attempts(source).succeeded(
+      now, afresh_.contains(source) ? Attempts::Cost::connection : Attempts::Cost::little);
+  report(SourceRead{source});
+}
+
+// Its own connection would do no better than the one that the reading was interrupted on.
+void Readings::interrupt(Source source, SteadyTime now, const Report& report) {
+  give_up(source);
+  attempts(source).interrupted(now);
+  report(ReadingInterrupted{.source = source});
+}
+
+Attempts& Readings::attempts(Source source) {
+  return attempts_.try_emplace(source, timing_).first->second;
 }
 
 void Readings::read_cmap(const Request& request, const Report& report) {

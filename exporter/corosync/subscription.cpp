@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "corosync/subscription.h"
 
+#include <mutex>
 #include <span>
 
 #include "clock.h"
@@ -65,6 +66,7 @@ void Subscription::subscribe_to_quorum(Calls& calls, unsigned int flags) {
   quorum_handle_t raw = 0;
   Handle<quorum_finalize> handle;
   calls.make("quorum_model_initialize", -1, [&] {
+    const std::lock_guard lock{Handle<quorum_finalize>::library()};
     const cs_error_t code = quorum_model_initialize(
         &raw, QUORUM_MODEL_V1, reinterpret_cast<quorum_model_data_t*>(&callbacks), &quorum_type_,
         inbox_.get());
@@ -84,7 +86,10 @@ void Subscription::subscribe_to_votequorum(Calls& calls, unsigned int flags) {
                                    .votequorum_expectedvotes_notify_fn = votequorum_expected_votes,
                                    .votequorum_nodelist_notify_fn = votequorum_nodelist};
   votequorum_handle_t raw = 0;
-  calls.make("votequorum_initialize", -1, [&] { return votequorum_initialize(&raw, &callbacks); });
+  calls.make("votequorum_initialize", -1, [&] {
+    const std::lock_guard lock{Handle<votequorum_finalize>::library()};
+    return votequorum_initialize(&raw, &callbacks);
+  });
   Handle<votequorum_finalize> handle{raw};
   int descriptor = -1;
   check(votequorum_fd_get(raw, &descriptor), "votequorum_fd_get");

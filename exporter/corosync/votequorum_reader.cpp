@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "corosync/votequorum_reader.h"
 
+#include <mutex>
 #include <utility>
 
 namespace corosync_exporter {
@@ -11,8 +12,10 @@ constexpr NodeId own_node{0};  // votequorum_getinfo(3): 0 asks about the node i
 Connection<votequorum_finalize> connect(Calls& calls) {
   votequorum_handle_t raw = 0;
   votequorum_callbacks_t no_callbacks{};
-  calls.make("votequorum_initialize", -1,
-             [&] { return votequorum_initialize(&raw, &no_callbacks); });
+  calls.make("votequorum_initialize", -1, [&] {
+    const std::lock_guard lock{Handle<votequorum_finalize>::library()};
+    return votequorum_initialize(&raw, &no_callbacks);
+  });
   Handle<votequorum_finalize> handle{raw};
   int descriptor = -1;
   check(votequorum_fd_get(raw, &descriptor), "votequorum_fd_get");

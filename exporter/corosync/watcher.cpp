@@ -30,22 +30,39 @@ Watcher::Watcher(EventLoop& loop, Timing timing, Groups groups, unsigned int tra
       noted_until_{current_moment().steady},
       timeline_{current_moment().system},
       next_retry_{timing.first_retry},
+      next_after_interruption_{timing.poll_interval},
       retry_{loop, [this] { connect(); }},
       poll_{loop, [this] { poll(); }},
+      reread_{loop, [this] { ask({.only_due = true}); }},
       watch_{loop, [this] { watch(); }},
-      reported_{loop, [this] { take_reports(); }},
-      collector_{track, groups, [this] { reported_.ring(); }} {}
+      silence_{loop, [this] { look_for_silence(); }},
+      reported_{loop, [this] { take_reports(collector_); }},
+      probe_reported_{loop, [this] { take_reports(prober_); }},
+      collector_{track, groups, timing, [this] { reported_.ring(); }},
+      prober_{track, groups, timing, [this] { probe_reported_.ring(); }} {}
 
 bool Watcher::stop(std::chrono::milliseconds patience) {
   retry_.cancel();
   poll_.cancel();
+  reread_.cancel();
   watch_.cancel();
+  silence_.cancel();
   if (subscription_) {
     for (const int descriptor : subscription_->descriptors()) {
       loop_.remove(descriptor);
     }
   }
-  return collector_.stop(std::move(subscription_), patience);
+  const SteadyTime until = current_moment().steady + patience;
+  bool stopped = collector_.stop(std::move(subscription_), patience);
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - current_moment().steady);
+  stopped &= prober_.stop(nullptr, std::max(left, std::chrono::milliseconds{0}));
+  return stopped;
+}
+
+std::optional<Calls::Waiting> Watcher::waiting() const {
+  const auto reading = collector_.waiting();
+  const auto probing = prober_.waiting();
+  return !reading || (probing && probing->since < reading->since) ? probing : reading;
 }
 
 void Watcher::connect() {
@@ -60,7 +77,9 @@ void Watcher::connected(std::unique_ptr<Subscription> subscription) {
     loop_.on_readable(descriptor, [this] { receive(); });
   }
   subscribed_at_ = current_moment().steady;
+  next_after_interruption_ = timing_.poll_interval;
   take(Connected{.has_provider = subscription_->has_provider()}, current_moment());
+  look_for_silence();
   receive();
   if (subscription_) {
     poll();
@@ -82,41 +101,61 @@ void Watcher::receive() {
   if (failure) {
     lost(*failure);
   } else if (!events.empty()) {
-    ask(was_syncing && !is_syncing(state_));  // what was not to be asked for meanwhile
+    // The statistics were not to be asked for meanwhile.
+    ask({.statistics = was_syncing && !is_syncing(state_), .urgent = true});
   }
   publish();
 }
 
-void Watcher::take_reports() {
-  for (auto& report : collector_.take_reports()) {
-    std::visit(
-        Overloaded{[this](std::unique_ptr<Subscription>& subscription) {
-                     connected(std::move(subscription));
-                   },
-                   [this](const Collector::ConnectFailure& failure) { failed(failure.error); },
-                   [this](const Collector::Reading& reading) {
-                     take(reading.event, reading.at);
-                     if (std::holds_alternative<ReadingFailed>(reading.event) && subscription_) {
-                       poll_.start(std::min(timing_.reading_retry, timing_.poll_interval));
-                     }
-                   },
-                   [this](const Collector::Done& done) {
-                     read_ = read_ || done.statistics;
-                     log_.debug("read", {{"statistics", done.statistics},
-                                         {"seconds", in_seconds(done.took)}});
-                   }},
-        report);
+void Watcher::take_reports(Collector& collector) {
+  for (auto& report : collector.take_reports()) {
+    take_report(report);
   }
   if (!collector_.is_busy()) {
-    watch_.cancel();
     hang_told_ = false;
+    if (!prober_.is_busy()) {
+      watch_.cancel();
+    }
   }
   publish();
 }
 
-void Watcher::failed(const CorosyncError& error) {
-  take(ConnectFailed{.failure = error.failure()}, current_moment());
-  retry_after(error);
+void Watcher::take_report(Collector::Report& report) {
+  std::visit(
+      Overloaded{[this](std::unique_ptr<Subscription>& subscription) {
+                   connected(std::move(subscription));
+                 },
+                 [this](const Collector::ConnectFailure& failure) {
+                   take(ConnectFailed{.failure = failure.failure}, current_moment());
+                   retry_connecting(failure.is_refusal);
+                 },
+                 [this](const Collector::ConnectInterrupted&) { put_off_connecting(); },
+                 [this](const Collector::Reading& reading) { take(reading.event, reading.at); },
+                 [this](const Collector::Done& done) { finished(done); },
+                 [this](const Collector::Broken& broken) {
+                   log_.error("the collector goes on after an error", {{"error", broken.what}});
+                 }},
+      report);
+}
+
+void Watcher::finished(const Collector::Done& done) {
+  read_ = read_ || done.statistics;
+  log_.debug("read", {{"statistics", done.statistics}, {"seconds", in_seconds(done.took)}});
+  if (!subscription_) {
+    return;
+  }
+  const bool busy = std::ranges::any_of(state_.sources,
+                                        [](const auto& entry) { return entry.second.interrupted; });
+  if (busy != std::exchange(busy_told_, busy)) {
+    log_.info(busy ? "corosync is busy: what it does not answer is asked for later"
+                   : "corosync answers all readings again");
+  }
+  if (done.due) {
+    reread_.start(std::max<Duration>(*done.due - current_moment().steady, {}));
+  } else {
+    reread_.cancel();
+  }
+  prove_life();
 }
 
 void Watcher::lost(const CorosyncError& error) {
@@ -124,24 +163,31 @@ void Watcher::lost(const CorosyncError& error) {
     loop_.remove(descriptor);
   }
   poll_.cancel();
+  reread_.cancel();
+  silence_.cancel();
+  busy_told_ = false;
   collector_.end(std::move(subscription_));
   const Moment now = current_moment();
   take(Disconnected{.failure = error.failure()}, now);
   if (now.steady - subscribed_at_ > timing_.last_retry) {
     next_retry_ = timing_.first_retry;
   }
-  retry_after(error);
+  retry_connecting(error.is_refusal());
 }
 
-void Watcher::retry_after(const CorosyncError& error) {
-  retry_.start(error.is_refusal() ? timing_.refused_retry : next_retry_);
+void Watcher::retry_connecting(bool is_refusal) {
+  retry_.start(is_refusal ? timing_.refused_retry : next_retry_);
   next_retry_ = std::min(2 * next_retry_, timing_.last_retry);
 }
 
-void Watcher::ask(bool statistics) {
-  Request request{.has_provider = subscription_->has_provider(),
-                  .statistics = statistics,
-                  .syncing = is_syncing(state_)};
+void Watcher::put_off_connecting() {
+  retry_.start(next_after_interruption_);
+  next_after_interruption_ = std::min(2 * next_after_interruption_, timing_.longest_pause);
+}
+
+void Watcher::ask(Request request) {
+  request.has_provider = subscription_->has_provider();
+  request.syncing = is_syncing(state_);
   if (state_.present) {
     request.voters = state_.present->voters;
   }
@@ -155,55 +201,68 @@ void Watcher::ask(bool statistics) {
 }
 
 void Watcher::poll() {
-  ask(true);
+  polled_at_ = current_moment().steady;
+  probed_ = false;
+  ask({.statistics = true});
   poll_.start(timing_.poll_interval);
 }
 
 void Watcher::watch() {
-  if (!collector_.is_busy()) {
+  if (!collector_.is_busy() && !prober_.is_busy()) {
     return;
   }
   watch_.start(timing_.watch_interval);
-  const Moment now = current_moment();
-  note_changes(state_, now);  // silence, where there is a connection to fall silent
-  publish();
+  const SteadyTime now = current_moment().steady;
+  collector_.take_back_overdue(now);
+  prober_.take_back_overdue(now);
   const auto waiting = collector_.waiting();
   if (!waiting) {
     return;  // between two calls
   }
-  const Duration waited = now.steady - waiting->since;
-  if (waits_for_sync(*waiting) && waited >= timing_.watch_interval) {
-    collector_.cancel(*waiting);
-    return;
+  const Duration waited = now - waiting->since;
+  if (waited >= timing_.call_limit) {
+    prove_life();
   }
   if (!subscription_ && waited >= timing_.stale_after && !std::exchange(hang_told_, true)) {
     log_.warn("corosync does not answer", {{"call", waiting->call}});
   }
-  if (waited >= timing_.give_up_after) {
-    collector_.cancel(*waiting);
-    if (subscription_) {
-      hang_told_ = true;  // as the reason for the loss
-      lost(CorosyncError{waiting->call, CS_ERR_TIMEOUT});
-      publish();
-    }
+}
+
+// Time alone makes silence, so somebody has to look.
+void Watcher::look_for_silence() {
+  const Moment now = current_moment();
+  note_changes(state_, now);
+  publish();
+  if (subscription_ && !is_silent(state_, now.steady)) {
+    silence_.start(timing_.stale_after - *silence(state_, now.steady) + timing_.watch_interval);
   }
 }
 
-// A call to another service than votequorum that was made just before a membership sync began, and
-// may keep corosync busy until its end (Request::syncing).
-bool Watcher::waits_for_sync(const Calls::Waiting& waiting) const {
-  return subscription_ && is_syncing(state_) && !waiting.call.starts_with("votequorum");
+// A poll that brings no word leaves open whether corosync is busy or hangs.
+void Watcher::prove_life() {
+  if (subscription_ && state_.present->last_word < polled_at_ && !prober_.is_busy() &&
+      !std::exchange(probed_, true)) {
+    prober_.probe();
+    if (!watch_.is_running()) {
+      watch_.start(timing_.watch_interval);
+    }
+  }
 }
 
 void Watcher::take(const Event& event, Moment at) {
   const ClusterState before = state_;
   state_ = apply(std::move(state_), event, at);
   note_changes(before, at);
+  if (subscription_ && !silence_.is_running() && !is_silent(state_, at.steady)) {
+    silence_.start(timing_.stale_after);  // it was silent, and is no longer
+  }
 }
 
 void Watcher::note_changes(const ClusterState& before, Moment now) {
-  auto changes = changes_between(before, noted_until_, state_, now.steady);
-  noted_until_ = std::max(noted_until_, now.steady);
+  // Words may come in another order than that of their times; silence must not end by that.
+  const SteadyTime until = std::max(noted_until_, now.steady);
+  auto changes = changes_between(before, noted_until_, state_, until);
+  noted_until_ = until;
   if (!changes.empty()) {
     timeline_.note(changes, state_, now);
     published_timeline_.reset();

@@ -4,7 +4,11 @@
 //
 //   DOWN --retry--> CONNECTING --Subscription--> subscribed --CorosyncError--> DOWN
 //
-// Threads: the loop's, but waiting(), which any may call.
+// A call that is not answered is taken back soon (Timing), and is no sign of death: corosync may be
+// busy. Silent is one that says nothing at all: no callback, no answer, not even on a connection
+// that was made to ask.
+//
+// Threads: the loop's, except waiting(), which any may call.
 #pragma once
 
 #include <chrono>
@@ -16,30 +20,13 @@
 
 #include "corosync/collector.h"
 #include "corosync/event_loop.h"
+#include "corosync/timing.h"
 #include "log.h"
 #include "model/changes.h"
 #include "model/cluster_state.h"
 #include "model/timeline.h"
 
 namespace corosync_exporter {
-
-struct Timing {
-  std::chrono::milliseconds poll_interval = std::chrono::seconds{5};
-  std::chrono::milliseconds stale_after = std::chrono::seconds{15};
-  // A failed try is repeated after first_retry, then after twice that, up to last_retry. After a
-  // connection that lasted for longer than that it begins afresh.
-  std::chrono::milliseconds first_retry{250};
-  std::chrono::milliseconds last_retry = std::chrono::seconds{2};
-  // Where each try writes into corosync's own log: no access, no space left in /dev/shm.
-  std::chrono::milliseconds refused_retry = std::chrono::seconds{30};
-  // A failed reading is worth a new try before the next poll.
-  std::chrono::milliseconds reading_retry = std::chrono::seconds{1};
-  // Between two looks at a call that does not come back.
-  std::chrono::milliseconds watch_interval = std::chrono::seconds{1};
-  // When to give it up. More than the 30 s that corosync itself may wait for a quorum device's vote
-  // during a membership sync, answering nobody (quorum.device.sync_timeout in corosync.conf(5)).
-  std::chrono::milliseconds give_up_after = std::chrono::seconds{40};
-};
 
 class Watcher {
  public:
@@ -52,8 +39,8 @@ class Watcher {
   // Begins to connect. Until then nothing can hang.
   void start() { connect(); }
 
-  // The call to corosync that is under way.
-  [[nodiscard]] std::optional<Calls::Waiting> waiting() const { return collector_.waiting(); }
+  // The call to corosync that is under way; of several, the one that has waited longest.
+  [[nodiscard]] std::optional<Calls::Waiting> waiting() const;
 
   // Whether a new connection has told all there is to tell, or a try to connect has failed.
   [[nodiscard]] bool is_settled() const {
@@ -67,15 +54,18 @@ class Watcher {
  private:
   void connect();
   void connected(std::unique_ptr<Subscription> subscription);
-  void receive();                           // from the subscription
-  void take_reports();                      // from the collector
-  void lost(const CorosyncError& error);    // the subscription
-  void failed(const CorosyncError& error);  // to connect
-  void retry_after(const CorosyncError& error);
-  void ask(bool statistics);  // the collector for its readings
+  void receive();  // from the subscription
+  void take_reports(Collector& collector);
+  void take_report(Collector::Report& report);
+  void lost(const CorosyncError& error);  // the subscription
+  void retry_connecting(bool is_refusal);
+  void put_off_connecting();  // after it was interrupted
+  void finished(const Collector::Done& done);
+  void ask(Request request);  // the collector for its readings
   void poll();
   void watch();  // while a call is under way
-  [[nodiscard]] bool waits_for_sync(const Calls::Waiting& waiting) const;
+  void look_for_silence();
+  void prove_life();
 
   // One event: the next state, and the changes to log and to keep.
   void take(const Event& event, Moment at);
@@ -95,16 +85,24 @@ class Watcher {
   std::shared_ptr<const Timeline> published_timeline_;  // empty: not as it is now
   std::uint64_t generation_ = 0;
   std::chrono::milliseconds next_retry_;
+  std::chrono::milliseconds next_after_interruption_;
   bool read_ = false;       // everything, since `subscription_` began
   bool hang_told_ = false;  // of the call to connect that is under way
+  bool busy_told_ = false;  // that corosync does not answer readings
+  SteadyTime polled_at_;    // last
+  bool probed_ = false;     // since then
   std::unique_ptr<Subscription> subscription_;
   SteadyTime subscribed_at_;
 
   Timer retry_;
   Timer poll_;
+  Timer reread_;  // what is due before the next poll
   Timer watch_;
+  Timer silence_;
   Wakeup reported_;
-  Collector collector_;  // last: its thread rings `reported_`
+  Wakeup probe_reported_;
+  Collector collector_;  // last, both: their threads ring
+  Collector prober_;
 };
 
 }  // namespace corosync_exporter

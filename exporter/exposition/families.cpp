@@ -93,6 +93,13 @@ void add_exporter_history(const FamilySink& sink, const ClusterState& state) {
   }
   errors.give_to(sink);
 
+  Family cancelled{"corosync_exporter_calls_cancelled_total",
+                   "Calls to corosync taken back because they had waited too long, by call."};
+  for (const auto& [call, count] : state.cancelled_calls) {
+    cancelled.add(number(count), {{"call", call}});
+  }
+  cancelled.give_to(sink);
+
   const Notifications& seen = state.notifications;
   Family{"corosync_exporter_notifications_total", "Callbacks received from corosync."}
       .add(number(seen.quorum_nodelist), {{"service", "quorum"}, {"kind", "nodelist"}})
@@ -508,15 +515,20 @@ void momentary_families(const ClusterState& state, SteadyTime now, Duration lost
   add(sink, "corosync_quorum_lost_seconds_total", "Time seen not quorate; grows while it lasts.",
       in_seconds(lost));
 
-  Family age{"corosync_exporter_source_age_seconds",
-             "Time since the source was last read with success."};
+  Family ages{"corosync_exporter_source_age_seconds",
+              "Time since the source was last read with success."};
   for (const auto& [source, status] : state.sources) {
-    if (status.last_success) {
-      age.add(in_seconds(now - *status.last_success), {{"source", std::string{name_of(source)}}});
+    if (const auto passed = age(status, now)) {
+      ages.add(in_seconds(*passed), {{"source", std::string{name_of(source)}}});
     }
   }
-  age.give_to(sink);
+  ages.give_to(sink);
 
+  if (const auto silent = silence(state, now)) {
+    add(sink, "corosync_exporter_silence_seconds",
+        "Time since corosync's last word: a callback, an answer, or a connection made.",
+        in_seconds(*silent));
+  }
   add(sink, "corosync_exporter_call_in_flight_seconds",
       "How long the call under way has waited for corosync; 0 when none is.",
       self.call_in_flight ? in_seconds(*self.call_in_flight) : 0);

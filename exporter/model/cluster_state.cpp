@@ -7,6 +7,11 @@
 namespace corosync_exporter {
 namespace {
 
+// Events may carry the time of another thread, a little after `now`.
+Duration passed(SteadyTime since, SteadyTime now) {
+  return std::max<Duration>(now - since, Duration::zero());
+}
+
 // REQUIRES: lost_since, and a connection.
 Duration loss_under_way(const ClusterState& state, SteadyTime now) {
   const SteadyTime known_until = state.present->last_word + state.stale_after;
@@ -39,6 +44,7 @@ class Transition {
     for (auto& [source, status] : state_.sources) {
       status.up = false;
       status.failure.reset();
+      status.interrupted = false;
     }
   }
 
@@ -169,7 +175,11 @@ class Transition {
 
   void operator()(const SourceRead& event) {
     if (heard()) {
-      state_.sources[event.source] = SourceStatus{.up = true, .last_success = now_.steady};
+      SourceStatus& status = state_.sources[event.source];
+      status.up = true;
+      status.last_success = std::max(status.last_success.value_or(now_.steady), now_.steady);
+      status.failure.reset();
+      status.interrupted = false;
     }
   }
 
@@ -183,7 +193,22 @@ class Transition {
     SourceStatus& status = state_.sources[event.source];
     status.up = false;
     status.failure = event.failure;
+    status.interrupted = false;
     forget(event.source);
+  }
+
+  void operator()(const ReadingInterrupted& event) {
+    if (state_.present) {
+      state_.sources[event.source].interrupted = true;
+    }
+  }
+
+  void operator()(const CallCancelled& event) { ++state_.cancelled_calls[event.call]; }
+
+  void operator()(const Answered& event) {
+    if (state_.present) {
+      hear(event.at);
+    }
   }
 
  private:
@@ -192,9 +217,12 @@ class Transition {
     if (!state_.present) {
       return false;
     }
-    state_.present->last_word = now_.steady;
+    hear(now_.steady);
     return true;
   }
+
+  // Words may arrive in another order than that of their times: two threads report them.
+  void hear(SteadyTime at) { state_.present->last_word = std::max(state_.present->last_word, at); }
 
   // What was read of it: the next reading may bring but a part of it.
   void forget(Source source) {
@@ -246,6 +274,14 @@ bool is_syncing(const ClusterState& state) {
 
 bool is_silent(const ClusterState& state, SteadyTime now) {
   return state.present && now - state.present->last_word > state.stale_after;
+}
+
+std::optional<Duration> silence(const ClusterState& state, SteadyTime now) {
+  return state.present ? std::optional{passed(state.present->last_word, now)} : std::nullopt;
+}
+
+std::optional<Duration> age(const SourceStatus& source, SteadyTime now) {
+  return source.last_success ? std::optional{passed(*source.last_success, now)} : std::nullopt;
 }
 
 SystemTime silent_since(const ClusterState& state, Moment now) {

@@ -224,12 +224,26 @@ struct ReadingFailed {
   Source source{};
   Failure failure{};
 };
+// Corosync was too busy to answer, so the rest was not waited for. No failure: what was read before
+// holds until it is too old.
+struct ReadingInterrupted {
+  Source source{};
+};
+
+// A call was taken back, because corosync had left it unanswered for too long.
+struct CallCancelled {
+  std::string call{};
+};
+// Corosync answered a call: it is alive, whatever became of the reading that the call was for.
+struct Answered {
+  SteadyTime at{};
+};
 
 using Event =
     std::variant<Connected, ConnectFailed, Disconnected, NodeListNotified, QuorumNotified,
                  VotequorumNodeListNotified, VotequorumQuorumNotified, ExpectedVotesNotified,
                  VotesRead, ConfigurationRead, LocalNodeRead, ReachabilityRead, LinkStatisticsRead,
-                 TotemRead, SourceRead, ReadingFailed>;
+                 TotemRead, SourceRead, ReadingFailed, ReadingInterrupted, CallCancelled, Answered>;
 
 // ---- The state --------------------------------------------------------------------------------
 
@@ -247,7 +261,7 @@ struct Verdict {
 // What corosync says of the present. Made by a connection, gone with it.
 struct Present {
   bool has_provider = false;
-  SteadyTime last_word{};  // of the last callback or reading
+  SteadyTime last_word{};  // the last callback, answer, or connection made
   std::optional<Membership> membership{};
   std::optional<Verdict> verdict{};  // never without a provider
   std::vector<NodeId> voters{};
@@ -299,6 +313,7 @@ struct SourceStatus {
   bool up = false;  // the last reading succeeded, on a connection that still stands
   std::optional<SteadyTime> last_success{};
   std::optional<Failure> failure{};  // why the last reading failed, if it did
+  bool interrupted = false;          // the last reading, or it was put off for the same reason
   bool operator==(const SourceStatus&) const = default;
 };
 
@@ -311,6 +326,7 @@ struct ClusterState {
   std::uint64_t connects = 0;
   // By call and error.
   std::map<std::pair<std::string, std::string>, std::uint64_t> connect_errors{};
+  std::map<std::string, std::uint64_t> cancelled_calls{};  // by call
   // Why `present` is empty; empty itself before the first try.
   std::optional<Failure> disconnected_by{};
   Notifications notifications{};
@@ -338,7 +354,13 @@ struct ClusterState {
 // Connected, but no word from corosync for `stale_after`.
 [[nodiscard]] bool is_silent(const ClusterState& state, SteadyTime now);
 
-// Since when it has been that. REQUIRES: is_silent(state, now.steady)
+// Time since corosync's last word. Empty while not connected.
+[[nodiscard]] std::optional<Duration> silence(const ClusterState& state, SteadyTime now);
+
+// Time since the last successful reading. Empty before the first.
+[[nodiscard]] std::optional<Duration> age(const SourceStatus& source, SteadyTime now);
+
+// Since when it has been silent. REQUIRES: is_silent(state, now.steady)
 [[nodiscard]] SystemTime silent_since(const ClusterState& state, Moment now);
 
 // corosync_up: synced and not silent.

@@ -80,6 +80,11 @@ void Timeline::note(const std::vector<Change>& changes, const ClusterState& afte
   if (changes.empty()) {
     return;
   }
+  if (const Duration back = newest_word_ - now.steady; back > Duration::zero()) {
+    now.steady += back;
+    now.system += std::chrono::duration_cast<SystemTime::duration>(back);
+  }
+  newest_word_ = now.steady;
   follow_verdict(changes, now.system);
   follow_silence(after, now);
   for (const Change& change : changes) {

@@ -75,6 +75,7 @@ class Timeline {
   SystemTime begun_;
   Entries entries_;
   std::uint64_t made_ = 0;
+  SteadyTime newest_word_;         // words may come in another order than that of their times
   SteadyTime newest_at_;           // when the newest entry was begun
   std::optional<RingId> forming_;  // the ring that the newest entry tells of
   std::optional<Since> verdict_since_;

@@ -37,6 +37,7 @@ class Html {
   }
 
   [[nodiscard]] const std::string& markup() const { return markup_; }
+  [[nodiscard]] bool empty() const { return markup_.empty(); }
 
  private:
   std::string markup_;

@@ -122,7 +122,9 @@ Json warning(const Warning& warning) {
 }
 
 Json source(const SourceView& view) {
-  Json object{{"source", name_of(view.source)}, {"up", view.up}};
+  Json object{{"source", name_of(view.source)},
+              {"up", view.up},
+              {"interrupted", view.interrupted}};
   add(object, "age_seconds", view.age);
   if (view.failure) {
     object["failure"] = json(*view.failure);

@@ -45,6 +45,10 @@ Html age_element(SystemTime since, SystemTime now) {
   return html;
 }
 
+SystemTime before(const Status& status, Duration ago) {
+  return status.now.system - std::chrono::duration_cast<SystemTime::duration>(ago);
+}
+
 Html icon(std::string_view name) {
   Html html;
   html << "<svg class='icon " << name << "' aria-hidden='true'><use href='#icon-" << name
@@ -284,6 +288,24 @@ std::string flags(const Votes& votes) {
   return text;
 }
 
+// Nothing if corosync is not busy.
+Html how_old_the_votes_are(const Status& status) {
+  Html html;
+  const auto votequorum =
+      std::ranges::find(status.sources, Source::votequorum, &SourceView::source);
+  if (votequorum == status.sources.end() || !votequorum->interrupted) {
+    return html;
+  }
+  html << "<p class='nothing'>Corosync is busy; votes were ";
+  if (votequorum->age) {
+    html << "last read " << age_element(before(status, *votequorum->age), status.now.system)
+         << " ago.</p>";
+  } else {
+    html << "not read yet.</p>";
+  }
+  return html;
+}
+
 std::string why_no_votes(const Status& status) {
   if (!status.up) {
     return "Unknown while corosync is not heard.";
@@ -301,13 +323,19 @@ std::string why_no_votes(const Status& status) {
 Html votes(const Status& status) {
   Html html;
   html << "<section class='votes card'><h2>Votes</h2>";
+  const Html age = how_old_the_votes_are(status);
   if (!status.votes) {
-    html << "<p class='nothing'>" << why_no_votes(status) << "</p></section>";
+    if (status.up && !age.empty()) {
+      html << age;
+    } else {
+      html << "<p class='nothing'>" << why_no_votes(status) << "</p>";
+    }
+    html << "</section>";
     return html;
   }
   const Votes& votes = status.votes->votes;
   html << "<p class='words'>" << votes_in_words(*status.votes, status.verdict == Standing::quorate)
-       << "</p>" << picture(status) << "<dl class='figures'>";
+       << "</p>" << age << picture(status) << "<dl class='figures'>";
   figure(html, "Present", std::to_string(votes.present));
   figure(html, "Needed", std::to_string(votes.required));
   figure(html, "Expected", std::to_string(votes.expected));
@@ -552,6 +580,36 @@ Html timeline(const Status& status) {
 
 // ---- The rest ----------------------------------------------------------------------------------
 
+Html readings(const Status& status) {
+  std::string waiting;
+  Duration oldest{};
+  std::string silent;
+  const auto append = [](std::string& names, Source source) {
+    names += (names.empty() ? "" : ", ") + std::string{name_of(source)};
+  };
+  for (const SourceView& source : status.sources) {
+    if (status.up && source.interrupted && source.age) {
+      append(waiting, source.source);
+      oldest = std::max(oldest, *source.age);
+    } else if (!source.up) {
+      append(silent, source.source);
+    }
+  }
+  Html html;
+  html << "<div class='" << (silent.empty() ? "" : "short") << "'><dt>Readings</dt><dd>";
+  if (!waiting.empty()) {
+    html << "corosync is busy; " << waiting << " last read "
+         << age_element(before(status, oldest), status.now.system) << " ago";
+  }
+  if (!silent.empty()) {
+    html << (waiting.empty() ? "" : "; ") << "none from " << silent;
+  } else if (waiting.empty()) {
+    html << "all work";
+  }
+  html << "</dd></div>";
+  return html;
+}
+
 Html facts(const Status& status) {
   Html html;
   html << "<section class='facts card'><h2>Cluster</h2><dl>";
@@ -568,14 +626,7 @@ Html facts(const Status& status) {
   figure(html, "Quorum losses seen", std::to_string(status.quorum_losses));
   figure(html, "Time without quorum", duration_text(status.without_quorum));
   if (!status.sources.empty()) {
-    std::string silent;
-    for (const SourceView& source : status.sources) {
-      if (!source.up) {
-        silent += (silent.empty() ? "" : ", ") + std::string{name_of(source.source)};
-      }
-    }
-    figure(html, "Readings", silent.empty() ? "all work" : "none from " + silent,
-           silent.empty() ? "" : "short");
+    html << readings(status);
   }
   html << "</dl></section>";
   return html;

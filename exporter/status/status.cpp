@@ -260,9 +260,8 @@ std::vector<SourceView> sources_of(const ClusterState& state, SteadyTime now) {
   for (const auto& [source, status] : state.sources) {
     views.push_back({.source = source,
                      .up = is_current(state, source, now),
-                     .age = status.last_success
-                                ? std::optional<Duration>{now - *status.last_success}
-                                : std::nullopt,
+                     .age = age(status, now),
+                     .interrupted = status.interrupted,
                      .failure = status.failure});
   }
   return views;

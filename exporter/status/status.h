@@ -94,6 +94,7 @@ struct SourceView {
   Source source{};
   bool up = false;
   std::optional<Duration> age{};  // of the last successful reading
+  bool interrupted = false;       // corosync is busy: it was not waited for, and is asked later
   std::optional<Failure> failure{};
 };
 

@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <exception>
+#include <utility>
 
 #if COROSYNC_EXPORTER_HAS_TLS
 #include "web/tls.h"
@@ -46,11 +47,13 @@ void LiveConfig::load_tls(const WebConfig& config) {
   }
 }
 
-void LiveConfig::reload_tls(const WebConfig& config) {
+bool LiveConfig::reload_tls(const WebConfig& config) {
   try {
-    if (tls_ && tls_->reload(*config.tls)) {
+    const bool is_new = tls_ && tls_->reload(*config.tls);
+    if (is_new) {
       logger_.info("certificates loaded", {{"certificate", config.tls->cert_file}});
     }
+    return is_new;
   } catch (const TlsError& error) {
     refuse_tls(*file_, config.tls_line, error.what());
   }
@@ -69,7 +72,7 @@ void LiveConfig::load_tls(const WebConfig& config) {
   }
 }
 
-void LiveConfig::reload_tls(const WebConfig& /*config*/) {}
+bool LiveConfig::reload_tls(const WebConfig& /*config*/) { return false; }
 
 ssl_ctx_st* LiveConfig::tls() const { return nullptr; }
 
@@ -101,32 +104,54 @@ std::optional<LiveConfig::Reloads> LiveConfig::reloads() const {
   return file_ ? std::optional{reloads_} : std::nullopt;
 }
 
+void LiveConfig::reread() {
+  if (!file_) {
+    logger_.info("nothing to reread: there is no --web.config.file");
+    return;
+  }
+  {
+    const std::lock_guard lock{mutex_};
+    is_asked_ = true;
+  }
+  asked_.notify_one();
+}
+
 void LiveConfig::keep_up(const std::stop_token& stop) {
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, nullptr);  // signals are for the main thread
-  std::mutex nobody_else;
-  std::unique_lock lock{nobody_else};
-  while (!stopped_.wait_for(lock, stop, interval_, [&] { return stop.stop_requested(); })) {
-    std::string failure;
-    try {
-      reload();
-    } catch (const std::exception& error) {
-      failure = error.what();
+  while (true) {
+    std::unique_lock lock{mutex_};
+    asked_.wait_for(lock, stop, interval_, [&] { return is_asked_; });
+    // Before it looks: what is asked for meanwhile takes another look.
+    const bool is_asked = std::exchange(is_asked_, false);
+    lock.unlock();
+    if (stop.stop_requested()) {
+      return;
     }
-    const bool is_new = !failure.empty() && failure != failure_;
-    if (is_new) {
-      logger_.error("web configuration not reloaded, the old one stays in force",
-                    {{"reason", failure}});
-    }
-    const std::lock_guard guard{mutex_};
-    reloads_.last_succeeded = failure.empty();
-    reloads_.failures += is_new ? 1 : 0;
-    failure_ = std::move(failure);
+    look(is_asked ? Cause::demand : Cause::change);
   }
 }
 
-void LiveConfig::reload() {
+void LiveConfig::look(Cause cause) {
+  std::string failure;
+  try {
+    reload(cause);
+  } catch (const std::exception& error) {
+    failure = error.what();
+  }
+  const bool is_new = !failure.empty() && failure != failure_;
+  if (is_new || (!failure.empty() && cause == Cause::demand)) {
+    logger_.error("web configuration not reloaded, the old one stays in force",
+                  {{"reason", failure}});
+  }
+  const std::lock_guard guard{mutex_};
+  reloads_.last_succeeded = failure.empty();
+  reloads_.failures += is_new ? 1 : 0;
+  failure_ = std::move(failure);
+}
+
+void LiveConfig::reload(Cause cause) {
   WebConfig fresh = read_web_config(*file_);
   const auto current = rules();
   if (fresh.tls.has_value() != current->config.tls.has_value()) {
@@ -134,12 +159,17 @@ void LiveConfig::reload() {
   }
   if (fresh == current->config) {
     pending_.reset();
-    reload_tls(fresh);  // the files that it names may have changed
+    // The files that it names may have changed.
+    if (!reload_tls(fresh) && cause == Cause::demand) {
+      logger_.info("web configuration reread, nothing has changed", {{"file", file_->string()}});
+    }
     return;
   }
   if (pending_ != fresh) {
-    pending_ = std::move(fresh);
-    return;
+    pending_ = fresh;
+    if (cause == Cause::change) {
+      return;
+    }
   }
   const bool same_access =
       fresh.users == current->config.users && fresh.rate_limit == current->config.rate_limit;

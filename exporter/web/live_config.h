@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // --web.config.file in force: read at the start, and again whenever it or a file that it names has
-// changed, by a thread of its own, so that no client waits for a disk.
+// changed, or somebody asks for it, by a thread of its own, so that no client waits for a disk.
 //
 // What is wrong with the file later leaves in force what was, and is logged and counted once. A
 // change comes into force when two looks have read the same: a file that is just being written may
-// pass for one that asks for less.
+// pass for one that asks for less. Who asks has finished writing: one look is enough then, and what
+// came of it is logged each time.
+//
 // Threads: any may ask.
 #pragma once
 
@@ -59,11 +61,18 @@ class LiveConfig {
   // None without a file.
   [[nodiscard]] std::optional<Reloads> reloads() const;
 
+  // Has it read now, and taken over at once. Does not wait for it. Without a file there is nothing
+  // to read, which is logged.
+  void reread();
+
  private:
+  enum class Cause { change, demand };  // of a look at the file
+
   void keep_up(const std::stop_token& stop);
-  void reload();
+  void look(Cause cause);
+  void reload(Cause cause);
   void load_tls(const WebConfig& config);
-  void reload_tls(const WebConfig& config);
+  bool reload_tls(const WebConfig& config);  // whether anything is new
   void log_remarks(const WebConfig& config) const;
 
   const std::optional<std::filesystem::path> file_;
@@ -75,11 +84,12 @@ class LiveConfig {
   std::string failure_;               // of the last reload; empty: none
   std::optional<WebConfig> pending_;  // seen once: in force when it is seen again
 
-  mutable std::mutex mutex_;  // of the two below
+  mutable std::mutex mutex_;  // of the three below
   std::shared_ptr<const Rules> rules_;
   Reloads reloads_;
+  bool is_asked_ = false;
 
-  std::condition_variable_any stopped_;
+  std::condition_variable_any asked_;
   std::jthread thread_;  // last: it uses all of the above
 };
 

@@ -97,6 +97,10 @@ class Exporter:
     def page(self):
         return self.scrape()[0]
 
+    def hang_up(self):
+        """Has it reread its web configuration, as systemctl reload does."""
+        self._process.send_signal(signal.SIGHUP)
+
     def kill(self):
         """Ends it as a crash would."""
         self._stopped = True

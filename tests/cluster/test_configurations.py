@@ -5,6 +5,8 @@
 import re
 
 import case
+from exposition import labels
+
 
 class NodesWithoutNamesTest(case.ClusterCase):
     NODES = 2
@@ -90,6 +92,29 @@ class ReloadTest(case.ClusterCase):
         page = self.assert_agrees(exporter, case.POLL_SECONDS + case.AGREE_SECONDS)
         self.assertEqual({dict(key)['node_id'] for key in page.series('corosync_node_member')}, {'1'})
         self.assertEqual(page.value('corosync_node_leaves_total', node_id='2', node='node2'), 1)
+
+
+class LongValuesTest(case.ClusterCase):
+    NODES = 2
+
+    def set(self, key, kind, value):
+        self.assertIsNotNone(self.lab.run(1, 'corosync-cmapctl', '-s', key, kind, value),
+                             f'{key} can be set')
+
+    def test_values_longer_than_any_line_of_the_configuration_cost_no_other(self):
+        self.addCleanup(self.set, 'quorum.provider', 'str', 'corosync_votequorum')
+        self.addCleanup(self.lab.run, 1, 'corosync-cmapctl', '-d', 'totem.config_version')
+        self.set('totem.config_version', 'str', 600 * '1')  # which is no number
+        for length in 600, 16 * 1024:
+            with self.subTest(length):
+                provider = length * 'p'
+                self.set('quorum.provider', 'str', provider)
+                exporter = self.start_exporter(1)
+                page = self.wait_for_all_sources(exporter)
+                self.assertEqual(page.value('corosync_cluster_info', provider=provider), 1)
+                self.assertIn(labels(node_id=2, node='node2'), page.series('corosync_node_member'))
+                self.assertNotIn('corosync_config_version', page.families())
+                self.assertNotIn('CS_ERR_INVALID_PARAM', exporter.log())
 
 
 if __name__ == '__main__':

@@ -4,6 +4,7 @@
 
 import json
 import pathlib
+import signal
 import subprocess
 
 import case
@@ -53,6 +54,13 @@ class EndpointsTest(case.ClusterCase):
         self.lab.start(1)
         wait_until(lambda: exporter.get('/-/ready').status == 200, 5, 'ready again')
 
+    def test_a_hangup_without_a_web_configuration_does_nothing(self):
+        exporter = self.start_connected_exporter(1)
+        exporter.hang_up()
+        wait_until(lambda: 'nothing to reread' in exporter.log(), 1, 'it is told')
+        page = self.assert_agrees(exporter)
+        self.assertEqual(page.value('corosync_exporter_connects_total'), 1)
+
     def test_the_status_agrees_with_corosync_and_is_of_its_schema(self):
         answer = self.start_connected_exporter(1).get('/api/v1/status')
         self.assertEqual(answer.headers['Content-Type'], 'application/json')
@@ -86,6 +94,17 @@ class EndpointsTest(case.ClusterCase):
 
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assert_unknown(Page(done.stdout))
+
+    def test_a_hangup_ends_once_as_who_closes_the_terminal_expects(self):
+        self.lab.freeze(1)
+        once = subprocess.Popen(self.lab.command(1, exporter.program(), '--once'),
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(once.wait)
+        self.addCleanup(once.kill)
+        program = pathlib.Path(f'/proc/{once.pid}/exe')
+        wait_until(lambda: program.resolve() == exporter.program().resolve(), 5, 'it runs')
+        once.send_signal(signal.SIGHUP)
+        self.assertEqual(once.wait(timeout=5), -signal.SIGHUP)
 
     def test_what_cannot_be_printed_is_a_failure(self):
         for flag in ('--version', '--help', '--once'):

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 import unittest
 
 import case
@@ -15,10 +16,14 @@ import namespaces
 from certificates import Authority, basic, bcrypt, serial_of
 from exposition import Page
 from prometheus import PrometheusCase
+from stalls import Stalls
 from waiting import every, wait_until
 
-# The file is looked at every second.
+# The file is looked at every second, and a change is in force once two looks have seen it.
 RELOAD_SECONDS = 5
+
+# Who asks for it does not wait for that.
+ASKED_SECONDS = 0.5
 
 NAME, PASSWORD = 'prometheus', 'correct horse'
 
@@ -309,6 +314,52 @@ class SecuredTest(PrometheusCase):
         self.wait_for_reload(exporter, True)
         self.assertEqual(self.reloads(exporter), (1, 1))
         self.assertEqual(len(complaints(exporter)), 1)
+
+    def test_a_hangup_brings_what_has_changed_into_force_at_once(self):
+        exporter = self.start_secured(TLS + USERS)
+        before = PASSWORD
+        for number in range(1, 4):
+            password = f'password {number}'
+            renewed = self.authority.issue(f'asked-for-{number}')
+            self.install(renewed)
+            self.replace('web.yml', f'{TLS}\nbasic_auth_users:\n  {NAME}: {bcrypt(password)}\n')
+            stalls, start = Stalls(), time.monotonic()
+            exporter.hang_up()
+            wait_until(lambda: exporter.log().count('web configuration reloaded') == number,
+                       RELOAD_SECONDS, 'it is reloaded')
+            seconds = time.monotonic() - start
+            stalls.stop()
+            self.assertLess(seconds - stalls.seconds(), ASKED_SECONDS)
+            self.assertEqual(self.shown_serial(exporter), serial_of(renewed.certificate))
+            self.assertEqual([self.status_with(exporter, text) for text in (password, before)],
+                             [200, 401])
+            before = password
+
+        exporter.hang_up()
+        wait_until(lambda: 'nothing has changed' in exporter.log(), RELOAD_SECONDS, 'it is told')
+
+    def test_a_hangup_with_a_wrong_file_is_told_each_time_and_ends_nothing(self):
+        exporter = self.start_secured(TLS + USERS)
+        self.replace('web.yml', TLS + USERS + 'basic_auth_user: {}\n')
+        for _ in range(3):
+            told = len(complaints(exporter))
+            exporter.hang_up()
+            wait_until(lambda: len(complaints(exporter)) > told, RELOAD_SECONDS, 'it is told')
+        for complaint in complaints(exporter):
+            self.assertIn('web.yml:8: basic_auth_user: ', complaint)
+        self.wait_for_reload(exporter, False)
+        self.assertEqual(self.reloads(exporter), (0, 1))
+
+        self.replace('web.yml', TLS + USERS)
+        exporter.hang_up()
+        self.wait_for_reload(exporter, True)
+        self.assertEqual(self.reloads(exporter), (1, 1))
+        self.assertEqual([self.status_with(exporter, text) for text in (PASSWORD, 'wrong')],
+                         [200, 401])
+
+    def status_with(self, exporter, password):
+        client = namespaces.Client(tls=self.context, headers=basic(NAME, password))
+        return exporter.get('/metrics', client=client).status
 
     def reloads(self, exporter):
         page = exporter.page()

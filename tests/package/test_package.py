@@ -14,6 +14,8 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'cluster'))
 
 import machine
+import namespaces
+from certificates import basic, bcrypt
 from machine import PACKAGE, SERVICE
 from waiting import every, wait_until
 
@@ -27,6 +29,7 @@ SERVE_SECONDS = 10
 PATIENCE_SECONDS = 30
 
 WATCHDOG_SECONDS = 5
+WEB_CONFIG = '/etc/corosync-exporter.yml'
 UIDGID = '/etc/corosync/uidgid.d'
 DEFAULTS = f'/etc/default/{PACKAGE}'
 
@@ -161,15 +164,54 @@ class PackageTest(unittest.TestCase):
         self.assertNotEqual(self.main_pid(), pid)
         self.assertIn('watchdog', self.run_in('journalctl', '--unit', SERVICE).lower())
 
-    def test_a_hangup_does_not_end_it(self):
+    def test_reloaded_it_has_another_password(self):
+        self.install()
+        self.machine.path(DEFAULTS).write_text(f'ARGS="--web.config.file={WEB_CONFIG}"\n')
+        self.addCleanup(self.machine.path(WEB_CONFIG).unlink)
+        self.write_password('old')
+        self.run_in('systemctl', 'restart', SERVICE)
+        wait_until(lambda: self.status_with('old') == 200, SERVE_SECONDS, 'it serves')
+        pid = self.main_pid()
+
+        self.write_password('new')
+        self.run_in('systemctl', 'reload', SERVICE)
+        wait_until(lambda: 'web configuration reloaded' in self.journal(), PATIENCE_SECONDS,
+                   'it is reloaded')
+        self.assertEqual([self.status_with(word) for word in ('new', 'old')], [200, 401])
+
+        self.run_in('systemctl', 'reload', SERVICE)
+        wait_until(lambda: 'nothing has changed' in self.journal(), PATIENCE_SECONDS, 'it is told')
+        self.machine.path(WEB_CONFIG).write_text('basic_auth_user: {}\n')
+        self.run_in('systemctl', 'reload', SERVICE)
+        wait_until(lambda: f'{WEB_CONFIG}:1: basic_auth_user: ' in self.journal(), PATIENCE_SECONDS,
+                   'what is wrong is told')
+        self.assertEqual(self.status_with('new'), 200)
+        self.assertEqual((self.main_pid(), self.machine.property('NRestarts')), (pid, '0'))
+        self.assertEqual(self.machine.property('ActiveState'), 'active')
+
+    def write_password(self, password):
+        self.machine.path(WEB_CONFIG).write_text(
+            f'basic_auth_users:\n  prometheus: {bcrypt(password)}\n')
+
+    def status_with(self, password):
+        client = namespaces.Client(headers=basic('prometheus', password))
+        try:
+            return namespaces.request(self.machine.pid, machine.PORT, '/metrics',
+                                      client=client).status
+        except OSError:
+            return None
+
+    def journal(self):
+        return self.run_in('journalctl', '--unit', SERVICE)
+
+    def test_a_hangup_without_a_web_configuration_does_nothing(self):
         self.install()
         self.wait_for_quorate()
-        self.run_in('systemctl', 'kill', '--signal=HUP', SERVICE)
-        wait_until(lambda: self.machine.property('NRestarts') == '1', PATIENCE_SECONDS,
-                   'systemd starts another')
-        self.wait_for_quorate(PATIENCE_SECONDS)
-        self.run_in('systemctl', 'stop', SERVICE)
-        self.assertEqual(self.machine.property('ActiveState'), 'inactive')
+        pid = self.main_pid()
+        self.run_in('systemctl', 'reload', SERVICE)
+        wait_until(lambda: 'nothing to reread' in self.journal(), PATIENCE_SECONDS, 'it is told')
+        self.wait_for_quorate()
+        self.assertEqual((self.main_pid(), self.machine.property('NRestarts')), (pid, '0'))
 
     def test_upgraded_it_keeps_what_was_set(self):
         self.install(self.former)

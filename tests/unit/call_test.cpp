@@ -37,10 +37,10 @@ bool is_cut(int descriptor) {
   return recv(descriptor, &byte, 1, MSG_DONTWAIT) == 0;
 }
 
-TEST(CallsTest, NothingWaitsAtFirst) { EXPECT_EQ(Calls{}.waiting(), std::nullopt); }
+TEST(CallsTest, NothingWaitsAtFirst) { EXPECT_EQ(Calls{Timing{}}.waiting(), std::nullopt); }
 
 TEST(CallsTest, ACallIsSeenWaitingWhileItLasts) {
-  Calls calls;
+  Calls calls{Timing{}};
   const auto before = std::chrono::steady_clock::now();
   calls.attempt("cmap_get", -1, [&] {
     const auto waiting = calls.waiting();
@@ -54,18 +54,18 @@ TEST(CallsTest, ACallIsSeenWaitingWhileItLasts) {
 }
 
 TEST(CallsTest, ACallThatThrowsIsOverToo) {
-  Calls calls;
+  Calls calls{Timing{}};
   EXPECT_THROW(calls.attempt("cmap_get", -1, []() -> cs_error_t { throw 1; }), int);
   EXPECT_EQ(calls.waiting(), std::nullopt);
 }
 
 TEST(CallsTest, AnAttemptHandsOutItsCode) {
-  Calls calls;
+  Calls calls{Timing{}};
   EXPECT_EQ(calls.attempt("cmap_get", -1, [] { return CS_ERR_NOT_EXIST; }), CS_ERR_NOT_EXIST);
 }
 
 TEST(CallsTest, WhatHasToSucceedThrowsWithTheCallsName) {
-  Calls calls;
+  Calls calls{Timing{}};
   EXPECT_NO_THROW(calls.make("cmap_get", -1, [] { return CS_OK; }));
   try {
     calls.make("cmap_get", -1, [] {
@@ -81,7 +81,7 @@ TEST(CallsTest, WhatHasToSucceedThrowsWithTheCallsName) {
 }
 
 TEST(CallsTest, AnErrnoFromBeforeTheCallIsNotTheCalls) {
-  Calls calls;
+  Calls calls{Timing{}};
   errno = EMFILE;
   try {
     calls.make("cmap_get", -1, [] { return CS_ERR_LIBRARY; });
@@ -91,52 +91,97 @@ TEST(CallsTest, AnErrnoFromBeforeTheCallIsNotTheCalls) {
   }
 }
 
-TEST(CallsTest, CancellingEndsACallOnAConnection) {
-  Calls calls;
-  const Ends ends = connected();
-  cs_error_t result = CS_OK;
-  {
-    const std::jthread caller{[&] {
-      result = calls.attempt("cmap_get", ends.ours.get(),
-                             [&] { return wait_for_answer(ends.ours.get()); });
-    }};
+// In a call on `ends`, until another thread ends it by `end`.
+template <class End>
+void call_until(Calls& calls, const Ends& ends, End end) {
+  const std::jthread other{[&] {
     while (!calls.waiting()) {
       std::this_thread::yield();
     }
-    calls.cancel(*calls.waiting());
-  }
-  EXPECT_EQ(result, CS_ERR_LIBRARY);
-  EXPECT_TRUE(calls.was_cancelled());
-  EXPECT_FALSE(calls.was_cancelled()) << "told once";
+    end();
+  }};
+  calls.attempt("cmap_get", ends.ours.get(), [&] { return wait_for_answer(ends.ours.get()); });
 }
 
-TEST(CallsTest, CancellingACallThatIsOverCutsNeitherItsConnectionNorAnother) {
-  Calls calls;
+TEST(CallsTest, ACallThatIsTakenBackIsNoFailureOfCorosync) {
+  Calls calls{Timing{}};
   const Ends ends = connected();
-  std::optional<Calls::Waiting> judged;
-  calls.attempt("cmap_get", ends.ours.get(), [&] {
-    judged = calls.waiting();
-    return CS_OK;
-  });
-  ASSERT_TRUE(judged);
-  calls.cancel(*judged);
-  calls.attempt("cmap_get", ends.ours.get(), [&] {
-    calls.cancel(*judged);
-    return CS_OK;
-  });
-  EXPECT_FALSE(is_cut(ends.theirs.get()));
-  EXPECT_FALSE(calls.was_cancelled());
+  try {
+    call_until(calls, ends, [&] { calls.take_back_any(); });
+    FAIL() << "did not throw";
+  } catch (const CallTakenBack& taken_back) {
+    EXPECT_EQ(taken_back.call(), "cmap_get");
+  }
+  EXPECT_TRUE(is_cut(ends.theirs.get()));
+  EXPECT_EQ(calls.waiting(), std::nullopt);
+  EXPECT_EQ(calls.answered(), std::nullopt);
 }
 
-TEST(CallsTest, WhatHasNoConnectionYetCannotBeCancelled) {
-  Calls calls;
+TEST(CallsTest, ACallIsTakenBackAfterAQuarterOfASecondAndNotBefore) {
+  Calls calls{Timing{}};
+  const Ends ends = connected();
+  EXPECT_THROW(call_until(calls, ends,
+                          [&] {
+                            const SteadyTime since = calls.waiting()->since;
+                            calls.take_back_overdue(since + 249ms);
+                            EXPECT_FALSE(is_cut(ends.theirs.get()));
+                            calls.take_back_overdue(since + 250ms);
+                          }),
+               CallTakenBack);
+}
+
+TEST(CallsTest, AnAnswerThatCrossesItsTakingBackIsNotReliedOn) {
+  Calls calls{Timing{}};
+  const Ends ends = connected();
+  EXPECT_THROW(calls.attempt("cmap_get", ends.ours.get(),
+                             [&] {
+                               calls.take_back_any();
+                               return CS_OK;
+                             }),
+               CallTakenBack);
+}
+
+TEST(CallsTest, OnlyTheCallThatIsTakenBackIs) {
+  Calls calls{Timing{}};
+  const Ends ends = connected();
+  EXPECT_THROW(call_until(calls, ends, [&] { calls.take_back_any(); }), CallTakenBack);
+  const Ends others = connected();
+  EXPECT_EQ(calls.attempt("cmap_get", others.ours.get(), [] { return CS_ERR_LIBRARY; }),
+            CS_ERR_LIBRARY);
+  EXPECT_FALSE(is_cut(others.theirs.get()));
+}
+
+TEST(CallsTest, TakingBackACallThatIsOverCutsNothing) {
+  Calls calls{Timing{}};
   const Ends ends = connected();
   calls.attempt("cmap_get", ends.ours.get(), [] { return CS_OK; });
-  calls.attempt("cmap_initialize", -1, [&] {
-    calls.cancel(*calls.waiting());
-    return CS_OK;
-  });
+  calls.take_back_any();
+  calls.take_back_overdue(current_moment().steady + 1h);
   EXPECT_FALSE(is_cut(ends.theirs.get()));
+}
+
+TEST(CallsTest, WhatHasNoConnectionYetCannotBeTakenBack) {
+  Calls calls{Timing{}};
+  const Ends ends = connected();
+  calls.attempt("cmap_get", ends.ours.get(), [] { return CS_OK; });
+  EXPECT_EQ(calls.attempt("cmap_initialize", -1,
+                          [&] {
+                            calls.take_back_any();
+                            return CS_OK;
+                          }),
+            CS_OK);
+  EXPECT_FALSE(is_cut(ends.theirs.get()));
+}
+
+TEST(CallsTest, AnErrorFromCorosyncIsAnAnswerAndOneFromTheLibraryIsNot) {
+  Calls calls{Timing{}};
+  calls.attempt("cmap_get", -1, [] { return CS_ERR_LIBRARY; });
+  calls.attempt("cmap_get", -1, [] { return CS_ERR_TIMEOUT; });
+  EXPECT_EQ(calls.answered(), std::nullopt);
+  const SteadyTime before = current_moment().steady;
+  calls.attempt("cmap_get", -1, [] { return CS_ERR_NOT_EXIST; });
+  ASSERT_TRUE(calls.answered());
+  EXPECT_GE(*calls.answered(), before);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ using fake_corosync::Cluster;
 
 class CfgReaderTest : public CorosyncTest {
  protected:
-  Calls calls_;
+  Calls calls_{Timing{}};
   CfgReader reader_{calls_};
 };
 

@@ -22,7 +22,7 @@ class CmapReaderTest : public CorosyncTest {
     fake_corosync::change([&](fake_corosync::Cluster& cluster) { cluster.cmap[key] = value; });
   }
 
-  Calls calls_;
+  Calls calls_{Timing{}};
   CmapReader cmap_{calls_, CMAP_MAP_ICMAP};
 };
 
@@ -80,7 +80,12 @@ INSTANTIATE_TEST_SUITE_P(
                       TextCase{"overlong", "a\xC0\xAFz", "a\uFFFDz"},
                       TextCase{"surrogate", "a\xED\xA0\x80z", "a\uFFFDz"},
                       TextCase{"ends_at_nul", std::string{"ab\0cd", 5}, "ab"},
-                      TextCase{"longest", std::string(511, 'x'), std::string(511, 'x')},
+                      TextCase{"long", std::string(511, 'x'), std::string(511, 'x')},
+                      TextCase{"longer", std::string(512, 'x'), std::string(512, 'x')},
+                      TextCase{"longest", std::string(16384, 'x'), std::string(16384, 'x')},
+                      TextCase{"longer_than_corosync_allows", std::string(16385, 'x'), {}},
+                      TextCase{
+                          "long_binary", fake_corosync::Binary{std::vector<char>(600, 'a')}, {}},
                       TextCase{"number", std::uint32_t{1}, {}},
                       TextCase{"binary", fake_corosync::Binary{{'a', 0}}, {}}),
     [](const auto& row) { return row.param.name; });
@@ -113,14 +118,21 @@ TEST_F(CmapReaderTest, GivesIteratorsBack) {
   EXPECT_EQ(fake_corosync::calls("cmap_iter_finalize"), 1U);
 }
 
-TEST_F(CmapReaderTest, AValueThatDoesNotFitIsAnError) {
+TEST_F(CmapReaderTest, OnlyALongTextTakesASecondCall) {
+  set("some.key", std::string(511, 'x'));
+  EXPECT_TRUE(cmap_.text("some.key"));
+  EXPECT_EQ(cmap_.text("no.such.key"), std::nullopt);
+  EXPECT_EQ(fake_corosync::calls("cmap_get"), 2U);
   set("some.key", std::string(512, 'x'));
-  try {
-    (void)cmap_.text("some.key");
-    FAIL() << "did not throw";
-  } catch (const CorosyncError& error) {
-    EXPECT_EQ(error.code(), CS_ERR_INVALID_PARAM);
-  }
+  EXPECT_TRUE(cmap_.text("some.key"));
+  EXPECT_EQ(fake_corosync::calls("cmap_get"), 4U);
+}
+
+TEST_F(CmapReaderTest, ALongTextIsNoNumber) {
+  set("some.key", std::string(512, '1'));
+  EXPECT_EQ(cmap_.number("some.key"), std::nullopt);
+  EXPECT_EQ(cmap_.real("some.key"), std::nullopt);
+  EXPECT_EQ(fake_corosync::calls("cmap_get"), 2U);
 }
 
 TEST_F(CmapReaderTest, ReadsARealNumber) {
@@ -186,7 +198,7 @@ class CmapFailureTest : public CorosyncTest, public ::testing::WithParamInterfac
 
 TEST_P(CmapFailureTest, IsThrownWithTheCallsNameAndLeavesNoHandle) {
   fake_corosync::fail_next(GetParam().call, GetParam().code);
-  Calls calls;
+  Calls calls{Timing{}};
   try {
     CmapReader cmap{calls, CMAP_MAP_ICMAP};
     cmap.track("nodelist.");

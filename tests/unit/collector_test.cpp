@@ -87,7 +87,7 @@ class CollectorTest : public CorosyncTest {
   std::mutex mutex_;
   std::condition_variable rung_;
   std::thread::id ringer_;
-  std::optional<Collector> collector_{std::in_place, CS_TRACK_CHANGES, Groups{},
+  std::optional<Collector> collector_{std::in_place, CS_TRACK_CHANGES, Groups{}, Timing{},
                                       [this] { ring(); }};
 };
 
@@ -128,8 +128,9 @@ TEST_F(CollectorTest, TellsWhyItCannotConnectAndLeavesNoHandle) {
   fake_corosync::fail_next("votequorum_trackstart", CS_ERR_ACCESS);
   collector_->connect();
   const auto report = wait_for_one<Collector::ConnectFailure>();
-  EXPECT_EQ(report.error.code(), CS_ERR_ACCESS);
-  EXPECT_EQ(report.error.failure().call, "votequorum_trackstart");
+  EXPECT_TRUE(report.is_refusal);
+  EXPECT_EQ(report.failure.error, "CS_ERR_ACCESS");
+  EXPECT_EQ(report.failure.call, "votequorum_trackstart");
   EXPECT_EQ(fake_corosync::open_handles(), 0U);
 }
 
@@ -172,7 +173,8 @@ TEST_F(CollectorTest, ReportsTheEndOfARequestLast) {
 }
 
 TEST_F(CollectorTest, ReadsTheGroupsThatItIsTold) {
-  collector_.emplace(CS_TRACK_CHANGES, Groups{.links = false, .totem = false}, [this] { ring(); });
+  collector_.emplace(CS_TRACK_CHANGES, Groups{.links = false, .totem = false}, Timing{},
+                     [this] { ring(); });
   collector_->read({.has_provider = true, .statistics = true});
   const auto reports = wait_until_done();
   EXPECT_EQ(count<ReachabilityRead>(reports), 0U);
@@ -296,23 +298,84 @@ TEST_F(CollectorTest, ShowsTheCallThatWaits) {
   wait_for_one<std::unique_ptr<Subscription>>();
 }
 
-TEST_F(CollectorTest, ACancelledCallFailsAndLeavesNoHandle) {
+// Later than any call's limit.
+SteadyTime much_later() { return current_moment().steady + 1h; }
+
+TEST_F(CollectorTest, AConnectThatIsTakenBackIsNoFailure) {
   fake_corosync::hang("quorum_trackstart");
   collector_->connect();
   ASSERT_TRUE(fake_corosync::wait_until_hanging("quorum_trackstart"));
-  collector_->cancel(*collector_->waiting());
-  const auto report = wait_for_one<Collector::ConnectFailure>();
-  EXPECT_EQ(report.error.failure(), failure("quorum_trackstart", "CS_ERR_LIBRARY"));
+  collector_->take_back_overdue(much_later());
+  const auto reports = wait_until([](const Reports& so_far) { return so_far.size() == 2; });
+  EXPECT_EQ(count<CallCancelled>(reports), 1U);
+  EXPECT_TRUE(std::holds_alternative<Collector::ConnectInterrupted>(reports[1]));
 }
 
-TEST_F(CollectorTest, AConnectThatHangsCannotBeCancelled) {
+TEST_F(CollectorTest, AConnectThatHangsCannotBeTakenBack) {
   fake_corosync::hang("quorum_model_initialize");
   collector_->connect();
   ASSERT_TRUE(fake_corosync::wait_until_hanging("quorum_model_initialize"));
-  collector_->cancel(*collector_->waiting());
+  collector_->take_back_overdue(much_later());
   EXPECT_TRUE(collector_->take_reports().empty());
   fake_corosync::release("quorum_model_initialize");
   wait_for_one<std::unique_ptr<Subscription>>();
+}
+
+TEST_F(CollectorTest, AnExceptionWhileConnectingIsAFailedTry) {
+  fake_corosync::throw_next("votequorum_trackstart");
+  collector_->connect();
+  const auto failed = wait_for_one<Collector::ConnectFailure>();
+  EXPECT_EQ(failed.failure.detail, "votequorum_trackstart throws");
+  EXPECT_TRUE(failed.is_refusal) << "it will not do better soon";
+  wait_until_idle();
+  EXPECT_EQ(fake_corosync::open_handles(Service::quorum), 0U);
+  EXPECT_EQ(fake_corosync::open_handles(Service::votequorum), 0U);
+  EXPECT_NE(connect(), nullptr);
+}
+
+TEST_F(CollectorTest, AnExceptionWhileReadingIsAFailedReading) {
+  fake_corosync::throw_next("cmap_get");
+  collector_->read({.has_provider = true});
+  const auto reports = wait_until_done();
+  EXPECT_EQ(count<ReadingFailed>(reports), 1U);
+  EXPECT_EQ(count<SourceRead>(reports), 2U);
+}
+
+// ---- Proof of life -----------------------------------------------------------------------------
+
+TEST_F(CollectorTest, AProbeAsksOneThingOnAConnectionOfItsOwnAndGoes) {
+  const SteadyTime before = current_moment().steady;
+  collector_->probe();
+  const auto answered = wait_for_one<Collector::Reading>();
+  EXPECT_GE(std::get<Answered>(answered.event).at, before);
+  EXPECT_EQ(fake_corosync::calls("corosync_cfg_initialize"), 1U);
+  EXPECT_EQ(fake_corosync::calls("corosync_cfg_local_get"), 1U);
+  wait_until_idle();
+  EXPECT_EQ(fake_corosync::open_handles(Service::cfg), 1U) << "the reading's own";
+}
+
+TEST_F(CollectorTest, AProbeThatIsTakenBackProvesNothing) {
+  fake_corosync::hang("corosync_cfg_local_get");
+  collector_->probe();
+  ASSERT_TRUE(fake_corosync::wait_until_hanging("corosync_cfg_local_get"));
+  EXPECT_TRUE(collector_->is_busy());
+  const SteadyTime hanging = current_moment().steady;
+  collector_->take_back_overdue(much_later());
+  // Its connection was made before it hung: that was an answer.
+  for (const auto& report :
+       wait_until([](const Reports& so_far) { return count<CallCancelled>(so_far) == 1; })) {
+    if (const auto* answered = std::get_if<Answered>(&std::get<Collector::Reading>(report).event)) {
+      EXPECT_LT(answered->at, hanging);
+    }
+  }
+  fake_corosync::release("corosync_cfg_local_get");
+}
+
+TEST_F(CollectorTest, AProbeOfACorosyncThatIsGoneProvesNothing) {
+  fake_corosync::kill();
+  collector_->probe();
+  wait_until_idle();
+  EXPECT_EQ(count<Answered>(collector_->take_reports()), 0U);
 }
 
 TEST_F(CollectorTest, ACallThatHangsEndsWithCorosync) {
@@ -320,7 +383,7 @@ TEST_F(CollectorTest, ACallThatHangsEndsWithCorosync) {
   collector_->connect();
   ASSERT_TRUE(fake_corosync::wait_until_hanging("quorum_trackstart"));
   fake_corosync::kill();
-  EXPECT_EQ(wait_for_one<Collector::ConnectFailure>().error.code(), CS_ERR_LIBRARY);
+  EXPECT_EQ(wait_for_one<Collector::ConnectFailure>().failure.error, "CS_ERR_LIBRARY");
 }
 
 // ---- The end -----------------------------------------------------------------------------------

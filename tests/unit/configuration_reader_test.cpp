@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 
 class ConfigurationReaderTest : public CorosyncTest {
  protected:
-  Calls calls_;
+  Calls calls_{Timing{}};
   ConfigurationReader reader_{calls_};
 };
 
@@ -211,6 +211,40 @@ TEST_F(ConfigurationReaderTest, TotemsSettingsHaveAllTheirFields) {
                        .consensus_timeout = 1980ms,
                        .configuration_version = 7};
   EXPECT_EQ(totem, expected);
+}
+
+// Longer than any line of corosync.conf: somebody set it while corosync ran.
+TEST_F(ConfigurationReaderTest, ALongTextIsReadToItsEnd) {
+  const std::string provider(600, 'p');
+  const std::string name(16384, 'n');
+  fake_corosync::change([&](Cluster& cluster) {
+    cluster.cmap["quorum.provider"] = provider;
+    cluster.cmap["nodelist.node.1.name"] = name;
+    cluster.cmap["runtime.members.8.ip"] = "r(0) ip(10.0.0.8) " + std::string(600, ' ');
+  });
+  const auto cluster = reader_.cluster(ids({8}));
+  EXPECT_EQ(cluster.info.provider, provider);
+  EXPECT_EQ(cluster.nodes.at(id(2)).name, name);
+  EXPECT_EQ(cluster.nodes.at(id(3)).name, "gamma");
+  EXPECT_EQ(cluster.nodes.at(id(8)).name, "10.0.0.8");
+}
+
+TEST_F(ConfigurationReaderTest, ALongTextInPlaceOfANumberCostsNoOtherKey) {
+  const std::string text(600, '1');
+  fake_corosync::change([&](Cluster& cluster) {
+    cluster.cmap["nodelist.node.1.quorum_votes"] = text;
+    cluster.cmap["runtime.votequorum.wait_for_all_status"] = text;
+    cluster.cmap["runtime.config.totem.token"] = std::uint32_t{1650};
+    cluster.cmap["totem.config_version"] = text;
+  });
+  const auto cluster = reader_.cluster({});
+  EXPECT_FALSE(cluster.waiting_for_all);
+  EXPECT_EQ(cluster.nodes.at(id(2)).name, "beta");
+  EXPECT_EQ(cluster.nodes.at(id(2)).votes, 1U);
+  Totem totem;
+  reader_.add_settings(totem);
+  EXPECT_EQ(totem.token_timeout, 1650ms);
+  EXPECT_EQ(totem.configuration_version, std::nullopt);
 }
 
 TEST_F(ConfigurationReaderTest, TotemsSettingsAreUnknownWhereTheyAreAbsent) {

@@ -38,7 +38,7 @@ class DrainTest : public CorosyncTest {
   void add(std::shared_ptr<CmapReader> cmap) { add(std::move(cmap), now_); }
 
   const SteadyTime now_ = std::chrono::steady_clock::now();
-  Calls calls_;
+  Calls calls_{Timing{}};
   Drain drain_;
 };
 

@@ -211,6 +211,7 @@ struct Connection {
   unsigned int users = 0;
   std::deque<std::function<void()>> callbacks{};
   bool tracks = false;
+  bool controlled = false;  // its flow
 
   const void* quorum_context = nullptr;
   quorum_model_v1_data_t quorum_callbacks{};
@@ -254,6 +255,7 @@ class Corosync {
     accepts_ = true;
     frozen_ = false;
     failing_.clear();
+    throwing_.clear();
     hanging_.clear();
     calls_.clear();
     track_flags_.clear();
@@ -393,8 +395,15 @@ class Corosync {
     if (const auto failure = failure_of(call)) {
       return *failure;
     }
+    if (const auto found = throwing_.find(call); found != throwing_.end()) {
+      throwing_.erase(found);
+      throw std::runtime_error{std::string{call} + " throws"};
+    }
     if (waits == Waits::yes && has_hung_up(connection->client)) {
       return CS_ERR_LIBRARY;
+    }
+    if (waits == Waits::yes && connection->controlled) {
+      return CS_ERR_TRY_AGAIN;
     }
     return answer(*connection);
   }
@@ -446,6 +455,7 @@ class Corosync {
   bool accepts_ = true;
   bool frozen_ = false;
   std::map<std::string, Failing, std::less<>> failing_;
+  std::set<std::string, std::less<>> throwing_;
   std::set<std::string, std::less<>> hanging_;
   std::map<std::uint64_t, std::shared_ptr<Connection>> connections_;
   std::map<std::thread::id, std::map<std::string, std::size_t, std::less<>>> calls_;
@@ -532,7 +542,7 @@ class Corosync {
     const std::uint64_t asked = deaths_;
     const auto is_hanging = [&] {
       return (frozen_ || hanging_.contains(call)) && deaths_ == asked &&
-             (descriptor < 0 || !has_hung_up(descriptor));
+             (descriptor < 0 ? process_ != nullptr : !has_hung_up(descriptor));
     };
     if (!is_hanging()) {
       return;
@@ -795,6 +805,26 @@ void stop_failing(std::string_view call) {
   corosync().with_lock([&](Corosync& it) { it.failing_.erase(std::string{call}); });
 }
 
+void throw_next(std::string_view call) {
+  corosync().with_lock([&](Corosync& it) { it.throwing_.emplace(call); });
+}
+
+void control_flow() {
+  corosync().with_lock([](Corosync& it) {
+    for (auto& [handle, connection] : it.connections_) {
+      connection->controlled = true;
+    }
+  });
+}
+
+void stop_controlling_flow() {
+  corosync().with_lock([](Corosync& it) {
+    for (auto& [handle, connection] : it.connections_) {
+      connection->controlled = false;
+    }
+  });
+}
+
 void hang(std::string_view call) {
   corosync().with_lock([&](Corosync& it) { it.hanging_.emplace(call); });
 }
@@ -1055,6 +1085,9 @@ cs_error_t cmap_get(cmap_handle_t handle, const char* key_name, void* value, siz
         const auto encoded = std::visit(fake_corosync::Encode{}, found->second);
         if (value != nullptr) {
           if (*value_len < encoded.bytes.size()) {
+            if (statistics) {
+              corosync().complain("cmap_get: this overflows corosync's heap");
+            }
             return CS_ERR_INVALID_PARAM;
           }
           std::ranges::copy(encoded.bytes, static_cast<char*>(value));

@@ -16,6 +16,9 @@
 // - trackstart queues the present state before it returns.
 // - votequorum_getinfo about a node that votequorum has never seen fails with CS_ERR_NOT_EXIST, and
 //   leaves garbage in its answer.
+// - cmap_get fails with CS_ERR_INVALID_PARAM where icmap's value is longer than the buffer, and
+// says
+//   nothing of its length (exec/icmap.c).
 // - quorum_model_initialize that fails may leave a handle which has to be finalized.
 //
 // It remembers what it was asked, and whatever breaks one of the libraries' rules: misuse().
@@ -107,6 +110,14 @@ void start();
 void fail_next(std::string_view call, cs_error_t code, int system_error = 0);
 void fail_always(std::string_view call, cs_error_t code, int system_error = 0);
 void stop_failing(std::string_view call);
+// Throws std::runtime_error: a fault of our own in the middle of a call.
+void throw_next(std::string_view call);
+
+// Flow control, as during a sync or under load: calls on the connections that there are now are not
+// sent, and fail with CS_ERR_TRY_AGAIN (with flow_control.cpp; without it they would hang). Those
+// on connections made later are answered.
+void control_flow();
+void stop_controlling_flow();
 
 // Makes each callback from now on, for faults of the code that it calls. Only quorum's call this
 // library in between (quorum_context_get).
@@ -143,9 +154,9 @@ void thaw();
 // - a handle used after it was finalized, or of another service;
 // - a handle finalized within its own callback;
 // - a callback struct without the callbacks;
-// - what kills corosync, or makes it complain in its log: the statistics read into a buffer that
-// may
-//   be too small for them, or all of them, or tracked; the status of a node that is not configured.
+// - what kills corosync, or makes it complain in its log: the statistics read into a buffer that is
+//   or may be too small for them, or all of them, or tracked; the status of a node that is not
+//   configured.
 [[nodiscard]] std::vector<std::string> misuse();
 
 }  // namespace fake_corosync

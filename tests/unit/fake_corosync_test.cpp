@@ -169,6 +169,20 @@ TEST_F(FakeCorosyncTest, LeavesGarbageInAnAnswerThatIsNone) {
   votequorum_finalize(std::exchange(handle_, 0));
 }
 
+TEST_F(FakeCorosyncTest, RefusesABufferThatIsTooSmallAndSaysNothingOfTheLength) {
+  fake_corosync::change([](auto& cluster) { cluster.cmap["some.key"] = "12345"; });
+  connect();
+  std::string buffer(5, '\0');
+  std::size_t size = buffer.size();
+  cmap_value_types_t type{};
+  EXPECT_EQ(cmap_get(handle_, "some.key", buffer.data(), &size, &type), CS_ERR_INVALID_PARAM);
+  EXPECT_EQ(size, 5U);
+  buffer.resize(6);  // with the end of the text
+  size = buffer.size();
+  EXPECT_EQ(cmap_get(handle_, "some.key", buffer.data(), &size, &type), CS_OK);
+  EXPECT_EQ(fake_corosync::misuse(), std::vector<std::string>{});
+}
+
 TEST_F(FakeCorosyncTest, KeepsAHandleWhoseConnectFailedInTheDaemon) {
   quorum_model_v1_data_t callbacks{};
   std::uint32_t type = 0;
@@ -232,6 +246,11 @@ TEST_F(FakeCorosyncTest, NoticesWhatMayKillCorosync) {
   cmap_iter_handle_t iterator = 0;
   EXPECT_EQ(cmap_iter_init(handle_, "stats.", &iterator), CS_OK);
   EXPECT_EQ(fake_corosync::misuse().size(), 2U);
+  fake_corosync::change([](auto& cluster) { cluster.statistics["a"] = std::string(64, 'x'); });
+  std::vector<char> room(64);
+  size = room.size();
+  cmap_get(handle_, "a", room.data(), &size, &type);
+  EXPECT_EQ(fake_corosync::misuse().size(), 3U);
 }
 
 TEST_F(FakeCorosyncTest, RemembersWhoCalledWhat) {

@@ -79,6 +79,7 @@ INSTANTIATE_TEST_SUITE_P(
                       GoldenCase{"qdevice", qdevice(), serving()},
                       GoldenCase{"waiting_for_all", waiting_for_all(), serving()},
                       GoldenCase{"stale", stale(), serving(18750ms)},
+                      GoldenCase{"busy", busy(20s), serving()},
                       GoldenCase{"disconnected", disconnected(), serving()},
                       GoldenCase{"failed_reading", failed_reading(), serving()},
                       GoldenCase{"hostile_names", hostile_names(), serving()}),

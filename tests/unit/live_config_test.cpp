@@ -5,12 +5,20 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <thread>
 
 #include "temporary.h"
+
+#if COROSYNC_EXPORTER_HAS_TLS
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#endif
 
 namespace corosync_exporter {
 namespace {
@@ -154,6 +162,128 @@ TEST_F(LiveConfigTest, WhatIsHardlyMeantIsRemarkedOn) {
   const LiveConfig config{file_, log_};
   EXPECT_EQ(count(log_file_.text(), "level=warn"), config.rules()->config.remarks.size());
   EXPECT_FALSE(config.rules()->config.remarks.empty());
+}
+
+// ---- Who asks does not wait for the next look ---------------------------------------------------
+
+constexpr auto never = 24h;
+
+std::string only_https(const std::string& seconds) {
+  return "http_server_config:\n  headers:\n    Strict-Transport-Security: " + seconds + "\n";
+}
+
+TEST_F(LiveConfigTest, WhatIsAskedForIsInForceAfterOneLook) {
+  write("");
+  LiveConfig config{file_, log_, never};
+  for (const std::string value : {"max-age=1", "max-age=2", "max-age=3", "max-age=4"}) {
+    write(only_https(value));
+    config.reread();
+    ASSERT_TRUE(wait_until([&] {
+      const auto rules = config.rules();
+      return !rules->config.headers.empty() && rules->config.headers.front().second == value;
+    })) << value;
+  }
+  EXPECT_TRUE(config.reloads()->last_succeeded);
+  EXPECT_EQ(config.reloads()->failures, 0U);
+  EXPECT_TRUE(
+      wait_until([&] { return count(log_file_.text(), "web configuration reloaded") == 4; }));
+}
+
+TEST_F(LiveConfigTest, WhoAsksInVainIsAnsweredEachTime) {
+  write(header);
+  LiveConfig config{file_, log_, never};
+  write("nonsense: 1\n");
+  for (std::size_t times = 1; times <= 3; ++times) {
+    config.reread();
+    ASSERT_TRUE(wait_until([&] { return count(log_file_.text(), "not reloaded") == times; }));
+  }
+  EXPECT_EQ(count(log_file_.text(), "nonsense"), 3U);
+  ASSERT_TRUE(wait_until([&] { return config.reloads()->failures == 1; }));
+  EXPECT_FALSE(config.reloads()->last_succeeded);
+  EXPECT_EQ(config.rules()->config.headers.size(), 1U);
+
+  write(header);
+  config.reread();
+  ASSERT_TRUE(wait_until([&] { return config.reloads()->last_succeeded; }));
+  EXPECT_EQ(config.reloads()->failures, 1U);
+  EXPECT_EQ(count(log_file_.text(), "nothing has changed"), 1U);
+}
+
+TEST_F(LiveConfigTest, WithoutAFileThereIsNothingToReread) {
+  LiveConfig config{std::nullopt, log_};
+  config.reread();
+  EXPECT_EQ(count(log_file_.text(), "level=info"), 1U);
+  EXPECT_EQ(count(log_file_.text(), "nothing to reread"), 1U);
+  EXPECT_FALSE(config.reloads());
+}
+
+#if COROSYNC_EXPORTER_HAS_TLS
+
+constexpr auto tls = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n";
+
+// Its own issuer; nobody is to trust it.
+void write_certificate(const std::filesystem::path& directory) {
+  EVP_PKEY* key = EVP_EC_gen("P-256");
+  X509* certificate = X509_new();
+  X509_set_pubkey(certificate, key);
+  X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+  EXPECT_GT(X509_sign(certificate, key, EVP_sha256()), 0);
+  const auto write = [&](const char* name, const auto& content) {
+    const auto fresh = directory / "fresh.pem";
+    std::FILE* file = std::fopen(fresh.c_str(), "w");
+    ASSERT_NE(file, nullptr);
+    EXPECT_EQ(content(file), 1);
+    std::fclose(file);
+    std::filesystem::rename(fresh, directory / name);
+  };
+  write("server.crt", [&](std::FILE* file) { return PEM_write_X509(file, certificate); });
+  write("server.key", [&](std::FILE* file) {
+    return PEM_write_PrivateKey(file, key, nullptr, nullptr, 0, nullptr, nullptr);
+  });
+  X509_free(certificate);
+  EVP_PKEY_free(key);
+}
+
+TEST_F(LiveConfigTest, ACertificateThatIsAskedForIsLoaded) {
+  write_certificate(directory_.path());
+  write(tls);
+  LiveConfig config{file_, log_, never};
+  write_certificate(directory_.path());
+  config.reread();
+  ASSERT_TRUE(wait_until([&] { return count(log_file_.text(), "certificates loaded") == 1; }));
+  std::filesystem::remove(directory_.path() / "server.key");
+  config.reread();
+  ASSERT_TRUE(wait_until([&] { return config.reloads()->failures == 1; }));
+  EXPECT_EQ(count(log_file_.text(), "server.key"), 1U);
+  EXPECT_EQ(count(log_file_.text(), "nothing has changed"), 0U);
+}
+
+// A look that has to see twice what it takes over would call the first of them a success.
+TEST_F(LiveConfigTest, WhatFailedWhenAskedForDoesNotSucceedInBetween) {
+  write_certificate(directory_.path());
+  write(tls);
+  LiveConfig config{file_, log_, 200ms};
+  write(std::string{tls} +
+        "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: none.crt\n");
+  config.reread();
+  ASSERT_TRUE(wait_until([&] { return config.reloads()->failures == 1; }));
+  const auto until = std::chrono::steady_clock::now() + 1s;
+  while (std::chrono::steady_clock::now() < until) {
+    ASSERT_FALSE(config.reloads()->last_succeeded);
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_EQ(config.reloads()->failures, 1U);
+}
+
+#endif
+
+TEST_F(LiveConfigTest, AskedForItMayEndAtOnce) {
+  write("");
+  for (int times = 0; times < 20; ++times) {
+    LiveConfig config{file_, log_, never};
+    config.reread();
+  }
 }
 
 }  // namespace

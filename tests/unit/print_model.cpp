@@ -77,6 +77,13 @@ struct PrintEvent {
   std::string operator()(const ReadingFailed& event) const {
     return "ReadingFailed{" + text(event.source) + " " + text(event.failure) + "}";
   }
+  std::string operator()(const ReadingInterrupted& event) const {
+    return "ReadingInterrupted{" + text(event.source) + "}";
+  }
+  std::string operator()(const CallCancelled& event) const {
+    return "CallCancelled{" + event.call + "}";
+  }
+  std::string operator()(const Answered& event) const { return "Answered{" + text(event.at) + "}"; }
 };
 
 }  // namespace
@@ -222,17 +229,17 @@ void PrintTo(const Notifications& notifications, std::ostream* out) {
 
 void PrintTo(const SourceStatus& status, std::ostream* out) {
   *out << "{up " << status.up << " last_success " << text(status.last_success) << " failure "
-       << text(status.failure) << "}";
+       << text(status.failure) << " interrupted " << status.interrupted << "}";
 }
 
 void PrintTo(const ClusterState& state, std::ostream* out) {
   *out << "\n  stale_after " << text(state.stale_after) << "\n  present " << text(state.present)
        << "\n  connects " << state.connects << "\n  connect_errors " << text(state.connect_errors)
-       << "\n  disconnected_by " << text(state.disconnected_by) << "\n  notifications "
-       << text(state.notifications) << "\n  sources " << text(state.sources) << "\n  info "
-       << text(state.info) << "\n  local_node " << text(state.local_node) << "\n  quorum "
-       << text(state.quorum) << "\n  membership " << text(state.membership) << "\n  nodes "
-       << text(state.nodes) << "\n";
+       << "\n  cancelled_calls " << text(state.cancelled_calls) << "\n  disconnected_by "
+       << text(state.disconnected_by) << "\n  notifications " << text(state.notifications)
+       << "\n  sources " << text(state.sources) << "\n  info " << text(state.info)
+       << "\n  local_node " << text(state.local_node) << "\n  quorum " << text(state.quorum)
+       << "\n  membership " << text(state.membership) << "\n  nodes " << text(state.nodes) << "\n";
 }
 
 void PrintTo(ChangeKind kind, std::ostream* out) {

@@ -18,8 +18,14 @@ class RandomEvents {
  public:
   explicit RandomEvents(std::uint32_t seed) : engine_{seed} {}
 
-  // Mostly short; sometimes longer than 15 s.
-  Duration pause() { return std::chrono::milliseconds{chance(15) ? below(40'000) : below(3'000)}; }
+  // Mostly short; sometimes longer than 15 s; and now and then back by some milliseconds, as words
+  // of several threads may arrive in another order than that of their times.
+  Duration pause() {
+    if (chance(8)) {
+      return -std::chrono::milliseconds{below(20)};
+    }
+    return std::chrono::milliseconds{chance(15) ? below(40'000) : below(3'000)};
+  }
 
   Event event() {
     if (!connected_ && !chance(20)) {  // those 20 come late
@@ -74,11 +80,15 @@ class RandomEvents {
 
   Event end_of_reading() {
     const auto source = static_cast<Source>(below(3));
-    switch (below(3)) {
+    switch (below(5)) {
       case 0:
         return LocalNodeRead{.id = node()};
       case 1:
         return SourceRead{.source = source};
+      case 2:
+        return ReadingInterrupted{.source = source};
+      case 3:
+        return CallCancelled{.call = name()};
       default:
         return ReadingFailed{.source = source, .failure = failure()};
     }

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -75,21 +76,23 @@ TEST(RandomEventsTest, WhatIsToldAddsUpToWhatIsCounted) {
     RandomEvents random{seed};
     ClusterState state;
     Moment now = beginning;
+    SteadyTime noted_until = beginning.steady;
     std::uint64_t losses = 0;
     std::uint64_t flips = 0;
     bool is_connected = false;
     bool is_silent_told = false;
     for (int i = 0; i < events_a_course; ++i) {
-      const Moment then = now;
       const Duration pause = random.pause();
       now = {.steady = now.steady + pause, .system = now.system + pause};
       const ClusterState before = state;
       state = apply(std::move(state), random.event(), now);
       // Time passes first, and then something happens: two steps, as in the program.
-      std::vector<Change> changes = changes_between(before, then.steady, before, now.steady);
-      for (Change& change : changes_between(before, now.steady, state, now.steady)) {
+      const SteadyTime until = std::max(noted_until, now.steady);
+      std::vector<Change> changes = changes_between(before, noted_until, before, until);
+      for (Change& change : changes_between(before, until, state, until)) {
         changes.push_back(std::move(change));
       }
+      noted_until = until;
       for (const Change& change : changes) {
         losses += change.kind == ChangeKind::quorum_lost ? 1 : 0;
         flips +=

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -18,6 +20,7 @@
 namespace corosync_exporter {
 namespace {
 
+using namespace std::chrono_literals;
 using fake_corosync::Cluster;
 using fake_corosync::Service;
 
@@ -36,14 +39,22 @@ bool has(const std::vector<Event>& events) {
   return !all<Wanted>(events).empty();
 }
 
+std::vector<Source> sources_read(const std::vector<Event>& events) {
+  std::vector<Source> sources;
+  for (const SourceRead& read : all<SourceRead>(events)) {
+    sources.push_back(read.source);
+  }
+  return sources;
+}
+
 class ReadingsTest : public CorosyncTest {
  protected:
   static Request everything() {
     return {.has_provider = true, .voters = ids({2, 3, 1}), .nodes = {}, .statistics = true};
   }
-  static std::vector<Event> read(Readings& readings, const Request& request) {
+  std::vector<Event> read(Readings& readings, const Request& request) const {
     std::vector<Event> events;
-    readings.read(request, [&](Event event) { events.push_back(std::move(event)); });
+    readings.read(request, now_, [&](Event event) { events.push_back(std::move(event)); });
     return events;
   }
   std::vector<Event> read(const Request& request) { return read(readings_, request); }
@@ -53,9 +64,27 @@ class ReadingsTest : public CorosyncTest {
     fake_corosync::change([&](Cluster& cluster) { cluster.cmap["totem.transport"] = transport; });
   }
 
-  Calls calls_;
+  // As the watcher does for so long: all of it at each poll, and in between what is due.
+  void read_for(Duration length, const std::function<void(const std::vector<Event>&)>& look) {
+    const SteadyTime end = now_ + length;
+    SteadyTime poll = now_;
+    while (now_ < end) {
+      Request request = everything();
+      if (now_ >= poll) {
+        poll = now_ + Timing{}.poll_interval;
+      } else {
+        request.statistics = false;
+        request.only_due = true;
+      }
+      look(read(request));
+      now_ = std::min(poll, std::max(now_, readings_.due().value_or(poll)));
+    }
+  }
+
+  SteadyTime now_ = current_moment().steady;
+  Calls calls_{Timing{}};
   Drain drain_;
-  Readings readings_{calls_, drain_, Groups{}};
+  Readings readings_{calls_, drain_, Groups{}, Timing{}};
 };
 
 TEST_F(ReadingsTest, ReportsEverythingVotequorumFirst) {
@@ -156,7 +185,7 @@ TEST_P(TransportTest, HasNoLinksToTellOf) {
 INSTANTIATE_TEST_SUITE_P(WithoutKnet, TransportTest, ::testing::Values("udp", "udpu"));
 
 TEST_F(ReadingsTest, LinksMayBeTurnedOff) {
-  Readings readings{calls_, drain_, Groups{.links = false, .totem = true}};
+  Readings readings{calls_, drain_, Groups{.links = false, .totem = true}, Timing{}};
   const auto events = read(readings, everything());
   EXPECT_FALSE(has<ReachabilityRead>(events));
   EXPECT_FALSE(has<LinkStatisticsRead>(events));
@@ -164,7 +193,7 @@ TEST_F(ReadingsTest, LinksMayBeTurnedOff) {
 }
 
 TEST_F(ReadingsTest, TotemMayBeTurnedOff) {
-  Readings readings{calls_, drain_, Groups{.links = true, .totem = false}};
+  Readings readings{calls_, drain_, Groups{.links = true, .totem = false}, Timing{}};
   const auto events = read(readings, everything());
   EXPECT_TRUE(has<ReachabilityRead>(events));
   EXPECT_TRUE(has<LinkStatisticsRead>(events));
@@ -193,12 +222,12 @@ class ReadingFailureTest : public ReadingsTest,
                            public ::testing::WithParamInterface<FailureCase> {};
 
 TEST_P(ReadingFailureTest, FailsOneSourceAndNoOther) {
-  fake_corosync::fail_next(GetParam().call, CS_ERR_TRY_AGAIN);
+  fake_corosync::fail_next(GetParam().call, CS_ERR_MESSAGE_ERROR);
   const auto events = read();
   const auto failed = all<ReadingFailed>(events);
   ASSERT_EQ(failed.size(), 1U);
   EXPECT_EQ(failed[0].source, GetParam().source);
-  EXPECT_EQ(failed[0].failure, failure(GetParam().call, "CS_ERR_TRY_AGAIN"));
+  EXPECT_EQ(failed[0].failure, failure(GetParam().call, "CS_ERR_MESSAGE_ERROR"));
   EXPECT_EQ(has<VotesRead>(events), GetParam().source != Source::votequorum);
   EXPECT_EQ(has<ConfigurationRead>(events), GetParam().source != Source::cmap);
   EXPECT_EQ(has<ReachabilityRead>(events), GetParam().source == Source::votequorum);
@@ -209,18 +238,27 @@ TEST_P(ReadingFailureTest, FailsOneSourceAndNoOther) {
 }
 
 TEST_P(ReadingFailureTest, LeavesNoHandleOfTheFailedSource) {
-  fake_corosync::fail_next(GetParam().call, CS_ERR_TRY_AGAIN);
+  fake_corosync::fail_next(GetParam().call, CS_ERR_MESSAGE_ERROR);
   Request request = everything();
   request.statistics = false;
   read(request);
   EXPECT_EQ(fake_corosync::open_handles(), 2U);
 }
 
-TEST_P(ReadingFailureTest, IsOverWithTheNextReading) {
-  fake_corosync::fail_next(GetParam().call, CS_ERR_TRY_AGAIN);
+TEST_P(ReadingFailureTest, IsTriedAgainAfterASecondAndThenOver) {
+  fake_corosync::fail_next(GetParam().call, CS_ERR_MESSAGE_ERROR);
   read();
-  EXPECT_FALSE(has<ReadingFailed>(read()));
+  EXPECT_EQ(readings_.due(), now_ + 1s);
+  Request due = everything();
+  due.only_due = true;
+  due.statistics = false;
+  EXPECT_TRUE(read(due).empty()) << "nothing is due yet";
+  now_ += 1s;
+  const auto events = read(due);
+  EXPECT_FALSE(has<ReadingFailed>(events));
+  EXPECT_EQ(sources_read(events), std::vector{GetParam().source}) << "the others were not at fault";
   EXPECT_EQ(fake_corosync::open_handles(), 4U);
+  EXPECT_EQ(readings_.due(), std::nullopt);
 }
 
 INSTANTIATE_TEST_SUITE_P(Calls, ReadingFailureTest,
@@ -240,16 +278,8 @@ INSTANTIATE_TEST_SUITE_P(Calls, ReadingFailureTest,
                                            FailureCase{"corosync_cfg_local_get", Source::cfg}),
                          [](const auto& row) { return row.param.call; });
 
-std::vector<Source> sources_read(const std::vector<Event>& events) {
-  std::vector<Source> sources;
-  for (const SourceRead& read : all<SourceRead>(events)) {
-    sources.push_back(read.source);
-  }
-  return sources;
-}
-
 TEST_F(ReadingsTest, AFailureAtANodesLinksIsOneOfItsWholeSource) {
-  fake_corosync::fail_next("corosync_cfg_node_status_get", CS_ERR_TRY_AGAIN);
+  fake_corosync::fail_next("corosync_cfg_node_status_get", CS_ERR_MESSAGE_ERROR);
   const auto events = read();
   EXPECT_FALSE(has<ReachabilityRead>(events));
   EXPECT_EQ(all<ReadingFailed>(events).at(0).source, Source::cfg);
@@ -269,7 +299,7 @@ TEST_F(ReadingsTest, AFailureAtTheStatisticsIsOneOfCmap) {
 
 TEST_F(ReadingsTest, AFailureOfCfgLeavesTheLinksStatistics) {
   const auto before = all<LinkStatisticsRead>(read()).at(0).links;
-  fake_corosync::fail_next("corosync_cfg_node_status_get", CS_ERR_TRY_AGAIN);
+  fake_corosync::fail_next("corosync_cfg_node_status_get", CS_ERR_MESSAGE_ERROR);
   EXPECT_EQ(all<LinkStatisticsRead>(read()).at(0).links, before);
 }
 
@@ -295,7 +325,7 @@ class SlowReadingsTest : public ReadingsTest {
   }
 
  private:
-  Readings late_{calls_, drain_, Groups{}, std::chrono::seconds{10}, std::chrono::milliseconds{0}};
+  Readings late_{calls_, drain_, Groups{}, Timing{.links_wait_after = 0ms}};
 };
 
 TEST_F(SlowReadingsTest, FewLinksAreAllRead) {
@@ -348,7 +378,10 @@ TEST_P(HangUpTest, FailsTheSourceWhichThenConnectsAnew) {
   const auto failures = all<ReadingFailed>(read());
   ASSERT_EQ(failures.size(), 1U);
   EXPECT_EQ(failures[0].source, GetParam().source);
-  EXPECT_FALSE(has<ReadingFailed>(read()));
+  now_ += 1s;
+  const auto events = read();
+  EXPECT_FALSE(has<ReadingFailed>(events));
+  EXPECT_EQ(sources_read(events).size(), 3U);
   EXPECT_TRUE(drain_.next_look());  // the dead connection waits for corosync's process to end
 }
 
@@ -362,26 +395,151 @@ INSTANTIATE_TEST_SUITE_P(Services, HangUpTest,
 class ReadingRefusalTest : public ReadingsTest, public ::testing::WithParamInterface<cs_error_t> {};
 
 TEST_P(ReadingRefusalTest, LeavesTheSourceAloneForAWhile) {
-  Readings readings{calls_, drain_, Groups{}, std::chrono::hours{1}};
   fake_corosync::fail_next("corosync_cfg_initialize", GetParam());
-  EXPECT_TRUE(has<ReadingFailed>(read(readings, everything())));
-  const auto events = read(readings, everything());
+  EXPECT_TRUE(has<ReadingFailed>(read()));
+  now_ += 29s;
+  Request urgent = everything();
+  urgent.urgent = true;
+  const auto events = read(urgent);
   EXPECT_FALSE(has<LocalNodeRead>(events));
   EXPECT_FALSE(has<ReadingFailed>(events));
   EXPECT_EQ(fake_corosync::calls("corosync_cfg_initialize"), 1U);
-  readings.disconnect();  // another connection, another chance
-  EXPECT_TRUE(has<LocalNodeRead>(read(readings, everything())));
+  readings_.disconnect();  // another connection, another chance
+  EXPECT_TRUE(has<LocalNodeRead>(read()));
 }
 
 TEST_P(ReadingRefusalTest, IsTriedAgainAfterThatWhile) {
-  Readings readings{calls_, drain_, Groups{}, std::chrono::milliseconds{0}};
   fake_corosync::fail_next("cmap_initialize_map", GetParam());
-  EXPECT_TRUE(has<ReadingFailed>(read(readings, everything())));
-  EXPECT_TRUE(has<ConfigurationRead>(read(readings, everything())));
+  EXPECT_TRUE(has<ReadingFailed>(read()));
+  now_ += 30s;
+  EXPECT_TRUE(has<ConfigurationRead>(read()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Codes, ReadingRefusalTest,
                          ::testing::Values(CS_ERR_ACCESS, CS_ERR_NO_SPACE, CS_ERR_NO_MEMORY));
+
+// ---- A lasting fault: what it costs in ten minutes ----------------------------------------------
+
+struct LastingCase {
+  std::string call;
+  Source source;
+  std::string connects;  // the call that does, for each try
+};
+void PrintTo(const LastingCase& row, std::ostream* out) { *out << row.call; }
+
+class LastingTest : public ReadingsTest, public ::testing::WithParamInterface<LastingCase> {
+ protected:
+  // When the source was tried in ten minutes, in seconds; all others are read in each poll.
+  template <class Sign>
+  std::vector<std::int64_t> tries() {
+    const SteadyTime begin = now_;
+    std::vector<std::int64_t> tries;
+    std::map<Source, int> reads;
+    read_for(10min, [&](const std::vector<Event>& events) {
+      for (const Sign& sign : all<Sign>(events)) {
+        if (sign.source == GetParam().source) {
+          tries.push_back(std::chrono::duration_cast<std::chrono::seconds>(now_ - begin).count());
+        }
+      }
+      for (const Source source : sources_read(events)) {
+        ++reads[source];
+      }
+    });
+    EXPECT_FALSE(reads.contains(GetParam().source));
+    reads_ = reads;
+    return tries;
+  }
+  std::map<Source, int> reads_;
+};
+
+TEST_P(LastingTest, AnErrorIsMetFifteenTimes) {
+  fake_corosync::fail_always(GetParam().call, CS_ERR_MESSAGE_ERROR);
+  EXPECT_EQ(tries<ReadingFailed>(), (std::vector<std::int64_t>{0, 1, 3, 7, 15, 31, 63, 123, 183,
+                                                               243, 303, 363, 423, 483, 543}));
+  EXPECT_EQ(reads_.size(), 2U);
+  for (const auto& [source, count] : reads_) {
+    EXPECT_EQ(count, 120) << name_of(source) << ": once a poll";
+  }
+  EXPECT_EQ(fake_corosync::calls(GetParam().call), 15U);
+  EXPECT_LE(fake_corosync::calls(GetParam().connects), 2 * 15U);
+}
+
+TEST_P(LastingTest, ARefusalIsMetTwentyTimes) {
+  fake_corosync::fail_always(GetParam().call, CS_ERR_NO_SPACE);
+  EXPECT_EQ(tries<ReadingFailed>().size(), 20U);
+  EXPECT_EQ(fake_corosync::calls(GetParam().call), 20U);
+}
+
+TEST_P(LastingTest, ACallThatIsNotAnsweredIsMadeFourteenTimesAndTakenBack) {
+  fake_corosync::hang(GetParam().call);
+  const std::jthread other{[&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      if (fake_corosync::wait_until_hanging(GetParam().call, 10ms)) {
+        calls_.take_back_any();
+      }
+    }
+  }};
+  EXPECT_EQ(tries<ReadingInterrupted>(),
+            (std::vector<std::int64_t>{0, 5, 15, 35, 75, 135, 195, 255, 315, 375, 435, 495, 555}));
+  EXPECT_EQ(fake_corosync::calls(GetParam().call), 13U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Sources, LastingTest,
+                         ::testing::Values(LastingCase{"votequorum_getinfo", Source::votequorum,
+                                                       "votequorum_initialize"},
+                                           LastingCase{"cmap_iter_init", Source::cmap,
+                                                       "cmap_initialize_map"},
+                                           LastingCase{"corosync_cfg_local_get", Source::cfg,
+                                                       "corosync_cfg_initialize"}),
+                         [](const auto& row) { return std::string{name_of(row.param.source)}; });
+
+// ---- Corosync is busy ---------------------------------------------------------------------------
+
+TEST_F(ReadingsTest, WhatIsPutOffIsReadAtOnceOnAFreshConnectionAndThenHalfAsOften) {
+  read();
+  fake_corosync::control_flow();
+  const auto events = read();
+  EXPECT_EQ(sources_read(events), (std::vector{Source::votequorum, Source::cfg, Source::cmap}));
+  EXPECT_TRUE(has<TotemRead>(events) && has<LinkStatisticsRead>(events));
+  EXPECT_FALSE(has<ReadingInterrupted>(events) || has<ReadingFailed>(events));
+  EXPECT_EQ(readings_.due(), now_ + 10s);
+  now_ += 5s;
+  EXPECT_TRUE(read().empty());
+  now_ += 5s;
+  EXPECT_EQ(sources_read(read()).size(), 3U);
+  EXPECT_EQ(readings_.due(), std::nullopt) << "what it connected to then is answered";
+  EXPECT_EQ(fake_corosync::open_handles(), 4U);
+}
+
+TEST_F(ReadingsTest, WhatIsPutOffOnAFreshConnectionTooIsInterruptedAndSoIsTheRest) {
+  read();
+  fake_corosync::fail_always("cmap_get", CS_ERR_TRY_AGAIN);
+  const auto events = read();
+  const auto interrupted = all<ReadingInterrupted>(events);
+  ASSERT_EQ(interrupted.size(), 2U);
+  EXPECT_EQ(interrupted[0].source, Source::cmap);
+  EXPECT_EQ(interrupted[1].source, Source::cfg);
+  EXPECT_EQ(sources_read(events), std::vector{Source::votequorum});
+  EXPECT_EQ(readings_.due(), now_ + 5s);
+}
+
+TEST_F(ReadingsTest, AnInterruptedReadingSaysWhenCorosyncLastAnswered) {
+  fake_corosync::hang("cmap_iter_init");
+  const SteadyTime begin = current_moment().steady;
+  std::vector<Event> events;
+  {
+    const std::jthread other{[&] {
+      EXPECT_TRUE(fake_corosync::wait_until_hanging("cmap_iter_init"));
+      calls_.take_back_any();
+    }};
+    events = read({.has_provider = false});
+  }
+  const auto answers = all<Answered>(events);
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_GE(answers[0].at, begin) << "it had let us connect";
+  EXPECT_EQ(all<CallCancelled>(events).at(0).call, "cmap_iter_init");
+  fake_corosync::release("cmap_iter_init");
+}
 
 TEST_F(ReadingsTest, EverySourceMayFailAtOnce) {
   fake_corosync::kill();
@@ -395,7 +553,7 @@ TEST_F(ReadingsTest, EverySourceMayFailAtOnce) {
 }
 
 TEST_F(ReadingsTest, AConnectionThatAnsweredWithAnErrorIsFinalizedAtOnce) {
-  fake_corosync::fail_next("cmap_get", CS_ERR_TRY_AGAIN);
+  fake_corosync::fail_next("cmap_get", CS_ERR_MESSAGE_ERROR);
   Request request = everything();
   request.statistics = false;
   read(request);

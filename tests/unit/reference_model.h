@@ -44,6 +44,7 @@ class ReferenceModel {
             .present = present(),
             .connects = count<Connected>(),
             .connect_errors = connect_errors(),
+            .cancelled_calls = cancelled_calls(),
             .disconnected_by = disconnected_by(),
             .notifications = {.quorum_nodelist = count<NodeListNotified>(),
                               .quorum_quorum = count<QuorumNotified>(),
@@ -70,7 +71,8 @@ class ReferenceModel {
   [[nodiscard]] Duration time_without_quorum(SteadyTime now) const {
     Duration sum{};
     for (const auto& [begin, end] : losses()) {
-      sum += end.value_or(std::min(now, last_word() + stale_after_)) - begin;
+      sum +=
+          std::max<Duration>(end.value_or(std::min(now, last_word() + stale_after_)) - begin, {});
     }
     return sum;
   }
@@ -120,6 +122,16 @@ class ReferenceModel {
     return found;
   }
 
+  [[nodiscard]] std::map<std::string, std::uint64_t> cancelled_calls() const {
+    std::map<std::string, std::uint64_t> calls;
+    for (const Entry& entry : all_) {
+      if (const auto* cancelled = as<CallCancelled>(entry)) {
+        ++calls[cancelled->call];
+      }
+    }
+    return calls;
+  }
+
   [[nodiscard]] std::map<std::pair<std::string, std::string>, std::uint64_t> connect_errors()
       const {
     std::map<std::pair<std::string, std::string>, std::uint64_t> errors;
@@ -166,9 +178,7 @@ class ReferenceModel {
     }
     Present present;
     for (const Entry& entry : entries) {
-      if (is_word(entry)) {
-        present.last_word = entry.at.steady;
-      }
+      follow_word(present.last_word, entry);
       if (const auto* connected = as<Connected>(entry)) {
         present.has_provider = connected->has_provider;
       }
@@ -215,20 +225,31 @@ class ReferenceModel {
     return reading && reading->source == source;
   }
 
-  // Whether corosync said something: a reading that failed without its doing is no word of it.
-  static bool is_word(const Entry& entry) {
+  // When corosync said something by this: a reading that failed without its doing, or that was
+  // interrupted, is no word of it.
+  static std::optional<SteadyTime> word(const Entry& entry) {
     const auto* failed = as<ReadingFailed>(entry);
-    return (!failed || failed->failure.answered) && !as<ConnectFailed>(entry) &&
-           !as<Disconnected>(entry);
+    if (!(entry.heard || as<Connected>(entry)) || (failed && !failed->failure.answered) ||
+        as<ConnectFailed>(entry) || as<Disconnected>(entry) || as<ReadingInterrupted>(entry) ||
+        as<CallCancelled>(entry)) {
+      return std::nullopt;
+    }
+    const auto* answered = as<Answered>(entry);
+    return answered ? answered->at : entry.at.steady;
+  }
+
+  // The newest of this connection up to this entry, in case their times go back.
+  static void follow_word(SteadyTime& last, const Entry& entry) {
+    if (const auto at = word(entry)) {
+      last = as<Connected>(entry) ? *at : std::max(last, *at);
+    }
   }
 
   // On the connection that stands, or stood last.
   [[nodiscard]] SteadyTime last_word() const {
     SteadyTime last{};
     for (const Entry& entry : all_) {
-      if ((entry.heard || as<Connected>(entry)) && is_word(entry)) {
-        last = entry.at.steady;
-      }
+      follow_word(last, entry);
     }
     return last;
   }
@@ -250,9 +271,7 @@ class ReferenceModel {
       if (!under_way && verdict && !verdict->quorate) {
         losses.push_back({entry.at.steady, std::nullopt});
       }
-      if ((entry.heard || as<Connected>(entry)) && is_word(entry)) {
-        last_word = entry.at.steady;
-      }
+      follow_word(last_word, entry);
     }
     return losses;
   }
@@ -289,9 +308,10 @@ class ReferenceModel {
         history.lost_since = begin;
         continue;
       }
-      history.lost += *end - begin;
+      const Duration lasted = std::max<Duration>(*end - begin, {});
+      history.lost += lasted;
       if (begin >= last_flip_to_not_quorate()) {
-        history.last_loss += *end - begin;
+        history.last_loss += lasted;
       }
     }
     return history;
@@ -412,17 +432,28 @@ class ReferenceModel {
       for (const Entry& entry : all_) {
         const auto* read = as<SourceRead>(entry);
         if (entry.heard && read && read->source == source) {
-          status = SourceStatus{.up = true, .last_success = entry.at.steady};
+          SteadyTime newest = entry.at.steady;
+          if (status && status->last_success) {
+            newest = std::max(newest, *status->last_success);
+          }
+          status = SourceStatus{.up = true, .last_success = newest};
+        }
+        const auto* interrupted = as<ReadingInterrupted>(entry);
+        if (entry.heard && interrupted && interrupted->source == source) {
+          status = status.value_or(SourceStatus{});
+          status->interrupted = true;
         }
         const auto* failed = as<ReadingFailed>(entry);
         if (entry.heard && failed && failed->source == source) {
           status = status.value_or(SourceStatus{});
           status->up = false;
           status->failure = failed->failure;
+          status->interrupted = false;
         }
         if (as<Disconnected>(entry) && status) {
           status->up = false;
           status->failure.reset();
+          status->interrupted = false;
         }
         const auto* connected = as<Connected>(entry);
         if (connected && !connected->has_provider && source == Source::votequorum) {

@@ -31,7 +31,7 @@ class StatisticsReaderTest : public CorosyncTest {
     return reader_.links(ids, ids.size(), SteadyTime::min());
   }
 
-  Calls calls_;
+  Calls calls_{Timing{}};
   StatisticsReader reader_{calls_};
 };
 

@@ -249,6 +249,19 @@ inline Story waiting_again() {
 
 inline Story stale() { return quorate().wait(20s); }
 
+// Corosync is alive, and too busy for our readings: of `lasting`, in steps of 5 s.
+inline Story busy(Duration lasting) {
+  Story story = quorate();
+  for (Duration passed{}; passed < lasting; passed += 5s) {
+    story.wait(5s).then(CallCancelled{.call = "votequorum_getinfo"});
+    for (const Source source : {Source::votequorum, Source::cmap, Source::cfg}) {
+      story.then(ReadingInterrupted{.source = source});
+    }
+    story.then(Answered{.at = story.now().steady}).wait(750ms);
+  }
+  return story;
+}
+
 inline Story disconnected() {
   return quorate()
       .disconnect()

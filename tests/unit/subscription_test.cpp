@@ -51,7 +51,7 @@ class SubscriptionTest : public CorosyncTest {
     take();  // the present
   }
 
-  Calls calls_;
+  Calls calls_{Timing{}};
   Subscription subscription_;
 };
 
@@ -348,7 +348,7 @@ class SubscriptionStepTest : public CorosyncTest, public ::testing::WithParamInt
 
 TEST_P(SubscriptionStepTest, ThatFailsIsThrownAndLeavesNoHandle) {
   fake_corosync::fail_next(GetParam().call, CS_ERR_NO_MEMORY, 0);
-  Calls calls;
+  Calls calls{Timing{}};
   {
     Subscription subscription;
     try {
@@ -376,7 +376,7 @@ class SubscriptionWaitTest : public CorosyncTest,
 
 TEST_P(SubscriptionWaitTest, IsSeenUnderItsOwnName) {
   fake_corosync::hang(GetParam());
-  Calls calls;
+  Calls calls{Timing{}};
   Subscription subscription;
   const std::jthread opener{[&] { subscription.open(calls, CS_TRACK_CHANGES); }};
   EXPECT_TRUE(fake_corosync::wait_until_hanging(GetParam()));

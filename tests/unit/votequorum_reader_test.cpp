@@ -19,7 +19,7 @@ class VotequorumReaderTest : public CorosyncTest {
  protected:
   Votes read_votes() { return reader_.votes(ids({2, 3, 1})).votes; }
 
-  Calls calls_;
+  Calls calls_{Timing{}};
   VotequorumReader reader_{calls_};
 };
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <ostream>
@@ -15,6 +16,13 @@ namespace {
 using namespace std::chrono_literals;
 using fake_corosync::Cluster;
 using fake_corosync::Service;
+
+bool tells(const Timeline& timeline, ChangeKind kind) {
+  return std::ranges::any_of(timeline.entries(), [&](const auto& entry) {
+    return std::ranges::any_of(entry->told,
+                               [&](const Told& told) { return told.change.kind == kind; });
+  });
+}
 
 // Now, for the state as last published.
 SteadyTime now() { return current_moment().steady; }
@@ -351,7 +359,7 @@ TEST_F(WatcherTest, AFailedReadingLeavesTheRestAloneAndRecovers) {
 TEST_F(WatcherTest, AFailedReadingIsRepeatedBeforeTheNextPoll) {
   Timing timing = quick();
   timing.poll_interval = never;
-  fake_corosync::fail_next("cmap_initialize_map", CS_ERR_TRY_AGAIN);
+  fake_corosync::fail_next("cmap_initialize_map", CS_ERR_LIBRARY);
   start(timing);
   run_until_settled();
   EXPECT_EQ(fake_corosync::calls("cmap_initialize_map"), 3U);  // icmap twice, the statistics once
@@ -437,45 +445,6 @@ TEST_F(WatcherTest, DuringASyncOnlyVotequorumIsAsked) {
   }));
 }
 
-class SyncTest : public WatcherTest, public ::testing::WithParamInterface<std::string> {};
-
-TEST_P(SyncTest, CutsShortACallThatWouldWaitForItsEndAndLosesNoConnection) {
-  start();
-  run_until_settled();
-  fake_corosync::hang(GetParam());
-  ASSERT_TRUE(run_until([] { return fake_corosync::wait_until_hanging(GetParam(), 0ms); }));
-  fake_corosync::change([](Cluster& cluster) { cluster.ring = {.nodeid = 1, .seq = 12}; });
-  fake_corosync::send_quorum_nodelist();
-  ASSERT_TRUE(run_until([] { return !fake_corosync::wait_until_hanging(GetParam(), 0ms); }));
-  EXPECT_TRUE(is_syncing(state_));
-  fake_corosync::release(GetParam());
-  fake_corosync::send_quorum_quorum();
-  ASSERT_TRUE(run_until([&] { return !is_syncing(state_); }));
-  run_until_settled();
-  EXPECT_EQ(state_.connects, 1U);
-}
-
-INSTANTIATE_TEST_SUITE_P(Calls, SyncTest,
-                         ::testing::Values("cmap_get", "corosync_cfg_local_get",
-                                           "corosync_cfg_node_status_get"),
-                         [](const auto& row) { return row.param; });
-
-TEST_F(WatcherTest, ACallCutShortBySyncIsNotFollowedByAnother) {
-  start();
-  run_until_settled();
-  fake_corosync::hang("cmap_get");
-  fake_corosync::hang("corosync_cfg_local_get");
-  ASSERT_TRUE(run_until([] { return fake_corosync::wait_until_hanging("cmap_get", 0ms); }));
-  fake_corosync::change([](Cluster& cluster) { cluster.ring = {.nodeid = 1, .seq = 12}; });
-  fake_corosync::send_quorum_nodelist();
-  const std::size_t before = fake_corosync::calls("corosync_cfg_local_get");
-  ASSERT_TRUE(run_until([] { return !fake_corosync::wait_until_hanging("cmap_get", 0ms); }));
-  run_rounds(100);
-  EXPECT_EQ(fake_corosync::calls("corosync_cfg_local_get"), before);
-  fake_corosync::release("cmap_get");
-  fake_corosync::release("corosync_cfg_local_get");
-}
-
 TEST_F(WatcherTest, StatisticsAreReadAsSoonAsASyncHasEnded) {
   Timing timing = quick();
   timing.poll_interval = 1h;
@@ -491,18 +460,6 @@ TEST_F(WatcherTest, StatisticsAreReadAsSoonAsASyncHasEnded) {
   EXPECT_TRUE(run_until([&] {
     return state_.present && state_.present->totem && state_.present->totem->retransmits == 77U;
   }));
-}
-
-TEST_F(WatcherTest, DuringASyncVotequorumIsWaitedFor) {
-  start();
-  run_until_settled();
-  fake_corosync::hang("votequorum_getinfo");
-  fake_corosync::change([](Cluster& cluster) { cluster.ring = {.nodeid = 1, .seq = 12}; });
-  fake_corosync::send_quorum_nodelist();
-  ASSERT_TRUE(run_until([&] { return is_syncing(state_); }));
-  run_rounds(100);
-  EXPECT_TRUE(fake_corosync::wait_until_hanging("votequorum_getinfo", 0ms));
-  fake_corosync::release("votequorum_getinfo");
 }
 
 // ---- Corosync goes and comes back --------------------------------------------------------------
@@ -633,7 +590,7 @@ class HangTest : public WatcherTest {
   static Timing impatient() {
     Timing timing = quick();
     timing.stale_after = 50ms;
-    timing.give_up_after = 200ms;
+    timing.call_limit = 20ms;
     return timing;
   }
 };
@@ -691,40 +648,130 @@ TEST_F(HangTest, AVerdictDoesNotWaitForAReadingThatHangs) {
   fake_corosync::release("cmap_get");
 }
 
-class GiveUpTest : public HangTest, public ::testing::WithParamInterface<std::string> {};
+class TakenBackTest : public HangTest, public ::testing::WithParamInterface<std::string> {
+ protected:
+  // Takes calls back, and is patient with silence.
+  static Timing busy() {
+    Timing timing = impatient();
+    timing.stale_after = never;
+    return timing;
+  }
+  [[nodiscard]] std::uint64_t cancelled() const {
+    const auto found = state_.cancelled_calls.find(GetParam());
+    return found == state_.cancelled_calls.end() ? 0 : found->second;
+  }
+  [[nodiscard]] bool is_any_interrupted() const {
+    return std::ranges::any_of(state_.sources,
+                               [](const auto& entry) { return entry.second.interrupted; });
+  }
+};
 
-TEST_P(GiveUpTest, AReadingThatHangsForTooLongEndsTheConnectionAndTheNextWorks) {
-  start(impatient());
+TEST_P(TakenBackTest, AReadingThatHangsIsInterruptedAndNothingElseIsLost) {
+  start(busy());
   run_until_settled();
+  const auto entries = timeline_->entries().size();
+  const auto lines = log_lines();
   fake_corosync::hang(GetParam());
-  ASSERT_TRUE(run_until([] { return fake_corosync::wait_until_hanging(GetParam(), 0ms); }));
-  run_until_disconnected();
-  EXPECT_EQ(lost_by_, failure(GetParam(), "CS_ERR_TIMEOUT"));
-  EXPECT_TRUE(state_.connect_errors.empty());
+  ASSERT_TRUE(run_until([&] { return cancelled() >= 3; }));
+  EXPECT_TRUE(is_any_interrupted());
+  for (const auto& [source, status] : state_.sources) {
+    EXPECT_TRUE(status.up) << name_of(source);
+    EXPECT_EQ(status.failure, std::nullopt);
+  }
+  EXPECT_TRUE(is_up(state_, now()));
+  EXPECT_EQ(timeline_->entries().size(), entries);
+  EXPECT_EQ(log_lines(), lines + 1) << "busy, once";
   fake_corosync::release(GetParam());
-  run_until_settled();
-  EXPECT_EQ(state_.connects, 2U);
+  ASSERT_TRUE(run_until([&] { return !is_any_interrupted(); }));
+  EXPECT_EQ(log_lines(), lines + 2) << "and answering again, once";
+  EXPECT_EQ(state_.connects, 1U);
+  EXPECT_TRUE(state_.connect_errors.empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(Calls, GiveUpTest,
+TEST_P(TakenBackTest, CorosyncLivesAsLongAsItAnswersOnAFreshConnection) {
+  Timing timing = busy();
+  timing.stale_after = 1s;
+  start(timing);
+  run_until_settled();
+  fake_corosync::hang(GetParam());
+  ASSERT_TRUE(run_until([&] { return cancelled() >= 1; }));
+  const SteadyTime begin = now();
+  ASSERT_TRUE(run_until([&] {
+    EXPECT_TRUE(is_up(state_, now()));
+    return HasFailure() || now() - begin > 2 * timing.stale_after;
+  }));
+  fake_corosync::release(GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Calls, TakenBackTest,
                          ::testing::Values("votequorum_getinfo", "cmap_get",
-                                           "corosync_cfg_local_get",
                                            "corosync_cfg_node_status_get"),
                          [](const auto& row) { return row.param; });
 
-class GiveUpConnectingTest : public HangTest, public ::testing::WithParamInterface<std::string> {};
-
-TEST_P(GiveUpConnectingTest, ATrackstartThatHangsForTooLongIsAFailedTry) {
-  fake_corosync::hang(GetParam());
-  start(impatient());
-  ASSERT_TRUE(run_until([&] { return !state_.connect_errors.empty(); }));
-  const decltype(state_.connect_errors) expected{{{GetParam(), "CS_ERR_LIBRARY"}, 1U}};
-  EXPECT_EQ(state_.connect_errors, expected);
-  fake_corosync::release(GetParam());
+TEST_F(HangTest, SilentIsOneThatAnswersOnNoConnection) {
+  Timing timing = impatient();
+  timing.stale_after = 500ms;
+  start(timing);
   run_until_settled();
+  fake_corosync::hang("votequorum_getinfo");
+  fake_corosync::hang("votequorum_initialize");
+  fake_corosync::hang("corosync_cfg_initialize");
+  ASSERT_TRUE(run_until([&] { return is_silent(state_, now()); }));
+  ASSERT_TRUE(run_until([&] { return tells(*timeline_, ChangeKind::fell_silent); }));
+  EXPECT_EQ(state_.connects, 1U);
+  fake_corosync::release("corosync_cfg_initialize");
+  ASSERT_TRUE(run_until([&] { return is_up(state_, now()); }));
+  EXPECT_TRUE(fake_corosync::wait_until_hanging("votequorum_initialize", 10s));
+  fake_corosync::release("votequorum_getinfo");
+  fake_corosync::release("votequorum_initialize");
 }
 
-INSTANTIATE_TEST_SUITE_P(Calls, GiveUpConnectingTest,
+TEST_F(HangTest, ACallTakenBackIsNotFollowedByAnother) {
+  Timing timing = impatient();
+  timing.stale_after = never;
+  start(timing);
+  run_until_settled();
+  fake_corosync::hang("cmap_get");
+  ASSERT_TRUE(run_until([&] { return state_.cancelled_calls.contains("cmap_get"); }));
+  fake_corosync::hang("corosync_cfg_node_status_get");
+  run_rounds(100);
+  EXPECT_FALSE(state_.cancelled_calls.contains("corosync_cfg_node_status_get"));
+  fake_corosync::release("cmap_get");
+  fake_corosync::release("corosync_cfg_node_status_get");
+}
+
+// As where a sync does not end: corosync takes no requests on the connections that it had.
+TEST_F(HangTest, UnderFlowControlReadingsGoOnOnFreshConnections) {
+  Timing timing = impatient();
+  timing.stale_after = never;
+  start(timing);
+  run_until_settled();
+  fake_corosync::control_flow();
+  fake_corosync::change(
+      [](Cluster& cluster) { cluster.statistics["stats.srp.mcast_retx"] = std::uint64_t{77}; });
+  ASSERT_TRUE(run_until([&] { return state_.present->totem->retransmits == 77U; }));
+  EXPECT_TRUE(state_.cancelled_calls.empty()) << "nothing was sent that would have lain there";
+  for (const auto& [source, status] : state_.sources) {
+    EXPECT_TRUE(status.up && !status.interrupted && !status.failure) << name_of(source);
+  }
+  EXPECT_EQ(log_lines(), 1U) << "connected";
+}
+
+class ConnectTakenBackTest : public HangTest, public ::testing::WithParamInterface<std::string> {};
+
+TEST_P(ConnectTakenBackTest, ATrackstartThatHangsIsTriedAgainAndIsNoError) {
+  fake_corosync::hang(GetParam());
+  start(impatient());
+  ASSERT_TRUE(run_until([&] { return state_.cancelled_calls[GetParam()] >= 3; }));
+  EXPECT_TRUE(state_.connect_errors.empty());
+  EXPECT_EQ(state_.disconnected_by, std::nullopt);
+  EXPECT_TRUE(timeline_->entries().empty());
+  fake_corosync::release(GetParam());
+  run_until_settled();
+  EXPECT_EQ(state_.connects, 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Calls, ConnectTakenBackTest,
                          ::testing::Values("quorum_trackstart", "votequorum_trackstart"),
                          [](const auto& row) { return row.param; });
 
@@ -768,15 +815,18 @@ TEST_F(HangTest, AFrozenCorosyncThatIsKilledAndRestartedIsFoundAgain) {
   run_until_settled();
 }
 
-TEST_F(HangTest, AFrozenCorosyncIsFoundAgainHoweverLongItWasFrozen) {
-  start(impatient());
+TEST_F(HangTest, AThawedCorosyncIsTheOneThatItWasHoweverLongItWasFrozen) {
+  Timing timing = impatient();
+  timing.stale_after = 500ms;
+  start(timing);
   run_until_settled();
   fake_corosync::freeze();
-  run_until_disconnected();
+  ASSERT_TRUE(run_until([&] { return is_silent(state_, now()); }));
   run_rounds(500);
-  EXPECT_EQ(state_.present, std::nullopt);
+  EXPECT_FALSE(is_up(state_, now()));
   fake_corosync::thaw();
-  run_until_settled();
+  ASSERT_TRUE(run_until([&] { return is_up(state_, now()); }));
+  EXPECT_EQ(state_.connects, 1U);
 }
 
 // ---- The end -----------------------------------------------------------------------------------

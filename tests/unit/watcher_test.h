@@ -31,12 +31,13 @@ class WatcherTest : public CorosyncTest {
     using namespace std::chrono_literals;
     return {.poll_interval = 10ms,
             .stale_after = never,
+            .call_limit = never,
+            .watch_interval = 5ms,
             .first_retry = 1ms,
             .last_retry = 4ms,
             .refused_retry = 2ms,
             .reading_retry = 5ms,
-            .watch_interval = 5ms,
-            .give_up_after = never};
+            .longest_pause = 20ms};
   }
 
   void start(const Timing& timing = quick()) {
