@@ -298,17 +298,20 @@ function exporter(builder: dashboard.DashboardBuilder): void {
     }, { width: 12, height: 7 }, p.over(largest('corosync_exporter_source_age_seconds', 'instance', 'source'), '{{instance}} {{source}}'))
       .unit('s'))
     .withPanel(p.lines({
-      title: 'Call to corosync under way',
-      description: 'How long it has waited. Normal: 0. Growing: corosync hangs; after 40 s the exporter gives up and connects anew.',
-    }, { width: 8, height: 7 }, p.over(each('corosync_exporter_call_in_flight_seconds'), '{{instance}}'))
+      title: 'Silence of corosync',
+      description: 'Since its last word: a callback, an answer, a connection made. Normal: up to the poll interval, 5 s unless set otherwise. From 15 s on corosync hangs. Connecting: how long a connection has been waited for.',
+    }, { width: 8, height: 7 },
+    p.over(each('corosync_exporter_silence_seconds'), '{{instance}}'),
+    p.over(each('corosync_exporter_call_in_flight_seconds'), '{{instance}} connecting'))
       .unit('s')
       .axisSoftMax(1))
     .withPanel(p.bars({
       title: 'Connections made, and errors',
-      description: 'Normal: none after the start. Errors name the call and what corosync said: CS_ERR_LIBRARY while it does not run, CS_ERR_ACCESS where it does not let the exporter in.',
+      description: 'Normal: none after the start. Errors name the call and what corosync said: CS_ERR_LIBRARY while it does not run, CS_ERR_ACCESS where it does not let the exporter in. Taken back: calls that a busy corosync left waiting; they are made again later.',
     }, { width: 8, height: 7 },
     p.over(ask.of(ask.increase('corosync_exporter_connects_total')), '{{instance}} connected'),
-    p.over(ask.of(ask.increase('corosync_exporter_connect_errors_total')), '{{instance}} {{call}} {{error}}')))
+    p.over(ask.of(ask.increase('corosync_exporter_connect_errors_total')), '{{instance}} {{call}} {{error}}'),
+    p.over(ask.of(ask.increase('corosync_exporter_calls_cancelled_total')), '{{instance}} {{call}} taken back')))
     .withPanel(p.lines({
       title: 'Notifications',
       description: 'What corosync announced. Normal: nothing, and a handful at each change.',

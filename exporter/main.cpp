@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -51,8 +52,18 @@ Timing timing(const Options& options) {
 
 Groups groups(const Options& options) { return {.links = options.links, .totem = options.totem}; }
 
+constexpr std::array stop_signals{SIGTERM, SIGINT};
+
+// While the loop does not run yet: to look up a host name may take its time. Nothing has been begun
+// that had to be ended in good order.
+void exit_on_signals() {
+  for (const int signal : stop_signals) {
+    std::signal(signal, [](int) { _exit(EXIT_SUCCESS); });
+  }
+}
+
 void stop_on_signals(EventLoop& loop) {
-  for (const int signal : {SIGTERM, SIGINT}) {
+  for (const int signal : stop_signals) {
     loop.on_signal(signal, [&loop] { loop.stop(); });
   }
 }
@@ -106,6 +117,7 @@ int serve(const Options& options, const Logger& log) {
   // it may tell nothing, and systemd would wait for READY=1 in vain.
   // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet
   const ServiceManager manager{[](const char* name) { return std::getenv(name); }};
+  exit_on_signals();
   std::signal(SIGHUP, SIG_IGN);  // what is about to be read need not be reread
   LiveConfig web_config{options.web_config_file, log};
   SnapshotCell<Snapshot> newest{
@@ -135,7 +147,7 @@ int serve(const Options& options, const Logger& log) {
                       endpoints(options, facts, std::make_shared<Page>(build())), web_config,
                       requests, log};
 
-  stop_on_signals(loop);  // not before: to look up a host name may take its time
+  stop_on_signals(loop);
   const Watchdog watchdog{loop, manager, [&server] { return answers(server); }};
   manager.ready();
   watcher.start();

@@ -5,17 +5,19 @@
 
 namespace corosync_exporter {
 
-bool Attempts::may_try(SteadyTime now, bool urgent) const {
-  if (!next_try_ || now >= *next_try_) {
-    return true;
+bool Attempts::may_try(SteadyTime now, bool urgent) {
+  if (next_try_ && urgent && standing_ != Standing::refused) {
+    next_try_ = std::min(*next_try_, last_try_ + timing_.poll_interval);
   }
-  return urgent && standing_ != Standing::refused && now - last_try_ >= timing_.poll_interval;
+  return !next_try_ || now >= *next_try_;
 }
 
 void Attempts::succeeded(SteadyTime now, Cost cost) {
   stand(Standing::ok, now);
   if (cost == Cost::connection) {
-    next_try_ = now + 2 * timing_.poll_interval;
+    // Half as often as it is polled, but before it is too old.
+    next_try_ = now + std::min(2 * timing_.poll_interval,
+                               timing_.stale_after - timing_.poll_interval);
   }
 }
 
@@ -35,7 +37,7 @@ void Attempts::refused(SteadyTime now) {
 }
 
 void Attempts::stand(Standing standing, SteadyTime now) {
-  tries_ = standing == standing_ ? tries_ + 1 : 1;
+  tries_ = standing == Standing::ok ? 0 : tries_ + 1;
   standing_ = standing;
   last_try_ = now;
   next_try_.reset();

@@ -20,10 +20,10 @@ class Attempts {
   enum class Standing { ok, interrupted, failing, refused };
   [[nodiscard]] Standing standing() const { return standing_; }
 
-  // Whether to ask now. `urgent`: something has changed, which cuts a pause short; but corosync is
-  // asked no more often than it is polled in calm.
-  [[nodiscard]] bool may_try(SteadyTime now, bool urgent) const;
-  // When that will be without urgency; empty if each request is fine.
+  // Whether to ask now. `urgent`: something has changed, which cuts a pause short, if not now then
+  // as soon as it may; but corosync is asked no more often than it is polled in calm.
+  [[nodiscard]] bool may_try(SteadyTime now, bool urgent);
+  // When that will be; empty if each request is fine.
   [[nodiscard]] std::optional<SteadyTime> due() const { return next_try_; }
 
   // What came of it. `cost`: a connection, which corosync has more work with than with the reading.
@@ -35,12 +35,12 @@ class Attempts {
 
  private:
   void stand(Standing standing, SteadyTime now);
-  // After the last of the tries that ended as `standing_` says.
+  // After the last try: the more of them in a row had no success, the later.
   [[nodiscard]] SteadyTime after_pause(Duration first) const;
 
   Timing timing_;
   Standing standing_ = Standing::ok;
-  int tries_ = 0;  // in a row, that ended as `standing_` says
+  int tries_ = 0;  // in a row, without success
   SteadyTime last_try_{};
   std::optional<SteadyTime> next_try_{};  // none: with the next request
 };

@@ -121,7 +121,9 @@ class Calls {
         const std::lock_guard lock{calls_.mutex_};
         calls_.waiting_.reset();
         taken_back = calls_.taken_back_;
-        if (!taken_back && is_answer(code)) {
+        // CS_ERR_TRY_AGAIN may be libqb's own: a request that it did not send (flow_control.cpp), or
+        // a connection that the kernel has no room for.
+        if (!taken_back && is_answer(code) && code != CS_ERR_TRY_AGAIN) {
           calls_.answered_ = current_moment().steady;
         }
       }

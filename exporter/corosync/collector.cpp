@@ -16,6 +16,7 @@ constexpr std::chrono::milliseconds drain_at_end_interval{20};
 Collector::Collector(unsigned int track, Groups groups, const Timing& timing,
                      std::function<void()> ring)
     : track_{track},
+      watch_interval_{timing.watch_interval},
       ring_{std::move(ring)},
       calls_{timing},
       readings_{calls_, drain_, groups, timing},
@@ -81,8 +82,16 @@ bool Collector::stop(std::unique_ptr<Subscription> subscription,
     work.last = std::move(subscription);
     work.until = current_moment().steady + patience * 4 / 5;
   });
+  const SteadyTime until = current_moment().steady + patience;
   std::unique_lock lock{mutex_};
-  return changed_.wait_for(lock, patience, [this] { return stopped_; });
+  // Nobody else takes calls back by now.
+  while (!stopped_ && current_moment().steady < until) {
+    changed_.wait_for(lock, std::min<Duration>(watch_interval_, patience));
+    lock.unlock();
+    calls_.take_back_overdue(current_moment().steady);
+    lock.lock();
+  }
+  return stopped_;
 }
 
 void Collector::run() {
@@ -94,7 +103,7 @@ void Collector::run() {
     try {
       do_work(work);
     } catch (const std::exception& error) {
-      report(Broken{error.what()});
+      report_broken(error);
     }
     if (work.stop) {
       break;
@@ -128,17 +137,18 @@ void Collector::do_work(Work& work) {
 
 void Collector::end_all(Work& work) {
   if (work.last) {
+    auto ended_by = Drain::EndedBy::corosync;
     try {
       work.last->stop(calls_);
     } catch (const CorosyncError&) {
       // corosync has gone in the meantime, and with it what there was to stop
     } catch (const CallTakenBack&) {
-      // it is too busy for politeness
+      ended_by = Drain::EndedBy::us;  // it is too busy for politeness
     }
-    finish(std::move(work.last));
+    finish(std::move(work.last), ended_by);
   }
   // A corosync that was told to stop together with us is gone in a moment.
-  while (drain_.next_look() && current_moment().steady < work.until) {
+  while (drain_.expects_exit() && current_moment().steady < work.until) {
     std::this_thread::sleep_for(drain_at_end_interval);
     drain_.empty(current_moment().steady);
   }
@@ -160,28 +170,32 @@ Collector::Work Collector::next_work() {
 
 void Collector::connect_now() {
   auto subscription = std::make_unique<Subscription>();
+  Report why_not;
+  auto ended_by = Drain::EndedBy::corosync;
   try {
     subscription->open(calls_, track_);
     report(std::move(subscription));
     return;
   } catch (const CallTakenBack& taken_back) {
     report_event(CallCancelled{.call = taken_back.call()});
-    report(ConnectInterrupted{});
+    why_not = ConnectInterrupted{};
+    ended_by = Drain::EndedBy::us;
   } catch (const CorosyncError& error) {
-    report(ConnectFailure{.failure = error.failure(), .is_refusal = error.is_refusal()});
+    why_not = ConnectFailure{.failure = error.failure(), .is_refusal = error.is_refusal()};
   } catch (const std::exception& error) {  // no memory, above all
-    report(ConnectFailure{.failure = own_failure(error), .is_refusal = true});
+    why_not = ConnectFailure{.failure = own_failure(error), .is_refusal = true};
   }
-  finish(std::move(subscription));
+  finish(std::move(subscription), ended_by);
+  report(std::move(why_not));
 }
 
 void Collector::probe_now() {
   readings_.prove_life([this](Event event) { report_event(std::move(event)); });
 }
 
-void Collector::finish(std::unique_ptr<Subscription> subscription) {
+void Collector::finish(std::unique_ptr<Subscription> subscription, Drain::EndedBy ended_by) {
   const auto descriptors = subscription->descriptors();
-  drain_.add(std::move(subscription), descriptors, current_moment().steady);
+  drain_.add(std::move(subscription), descriptors, current_moment().steady, ended_by);
   readings_.disconnect();
 }
 
@@ -191,6 +205,7 @@ void Collector::read_now(const Request& request) {
   {
     const std::lock_guard lock{mutex_};
     outbox_.emplace_back(Done{.statistics = request.statistics && !request.syncing,
+                              .began = begin,
                               .took = current_moment().steady - begin,
                               .due = readings_.due()});
     working_ = false;  // together, so that whoever takes this report knows that it was the last
@@ -200,6 +215,14 @@ void Collector::read_now(const Request& request) {
 
 void Collector::report_event(Event event) {
   report(Reading{.at = current_moment(), .event = std::move(event)});
+}
+
+void Collector::report_broken(const std::exception& error) noexcept {
+  try {
+    report(Broken{error.what()});
+  } catch (const std::exception&) {
+    // no memory for this either
+  }
 }
 
 void Collector::report(Report report) {

@@ -9,7 +9,9 @@
 // long as corosync pleases, and the process is better ended with _exit.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -41,6 +43,7 @@ class Collector {
   // A request was worked off, all of its readings reported.
   struct Done {
     bool statistics = false;
+    SteadyTime began{};
     Duration took{};
     std::optional<SteadyTime> due{};  // when a source is to be tried again: Request::only_due
   };
@@ -99,14 +102,17 @@ class Collector {
   void end_all(Work& work);
   void connect_now();
   void probe_now();
-  void finish(std::unique_ptr<Subscription> subscription);
+  void finish(std::unique_ptr<Subscription> subscription,
+              Drain::EndedBy ended_by = Drain::EndedBy::corosync);
   void report(Report report);
+  void report_broken(const std::exception& error) noexcept;
   void report_event(Event event);
   void read_now(const Request& request);
   template <class Change>
   void order(Change change);
 
   const unsigned int track_;
+  const std::chrono::milliseconds watch_interval_;
   const std::function<void()> ring_;
   Calls calls_;
 

@@ -38,11 +38,12 @@ bool is_gone(pid_t process) { return process > 0 && kill(process, 0) != 0 && err
 }  // namespace
 
 void Drain::add(std::shared_ptr<void> connections, const std::vector<int>& descriptors,
-                SteadyTime now) {
+                SteadyTime now, EndedBy ended_by) {
   if (std::ranges::any_of(descriptors, is_dead)) {
     waiting_.push_back({.connections = std::move(connections),
                         .server = server_of(descriptors.front()),
-                        .since = now});
+                        .since = now,
+                        .ended_by = ended_by});
   }
 }
 
@@ -57,6 +58,11 @@ std::optional<Duration> Drain::next_look() const {
     return std::nullopt;
   }
   return interval;
+}
+
+bool Drain::expects_exit() const {
+  return std::ranges::any_of(
+      waiting_, [](const Waiting& entry) { return entry.ended_by == EndedBy::corosync; });
 }
 
 }  // namespace corosync_exporter

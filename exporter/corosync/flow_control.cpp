@@ -35,9 +35,10 @@ SendvRecv libqbs_own() {
 
 }  // namespace
 
-extern "C" ssize_t qb_ipcc_sendv_recv(qb_ipcc_connection_t* connection, const struct iovec* request,
-                                      std::uint32_t parts, void* answer, size_t answer_size,
-                                      std::int32_t timeout_ms) {
+// Visible whatever the build's flags: the libraries have to find it.
+extern "C" __attribute__((visibility("default"))) ssize_t qb_ipcc_sendv_recv(
+    qb_ipcc_connection_t* connection, const struct iovec* request, std::uint32_t parts, void* answer,
+    size_t answer_size, std::int32_t timeout_ms) {
   const SendvRecv own = libqbs_own();
   if (own == nullptr) {
     return -ENOSYS;

@@ -54,6 +54,7 @@ void Readings::prove_life(const Report& report) {
   try {
     static_cast<void>(connected(cfg_).local_node());
   } catch (const CallTakenBack& taken_back) {
+    give_up(Source::cfg, Drain::EndedBy::us);
     report(CallCancelled{.call = taken_back.call()});
   } catch (const CorosyncError& error) {
     // One that corosync answered with is as good.
@@ -85,7 +86,7 @@ void Readings::disconnect() {
   attempts_.clear();
 }
 
-bool Readings::is_asked(Source source, const Request& request, SteadyTime now) const {
+bool Readings::is_asked(Source source, const Request& request, SteadyTime now) {
   const auto found = attempts_.find(source);
   if (found == attempts_.end()) {
     return !request.only_due;
@@ -120,7 +121,7 @@ Readings::Outcome Readings::attempt(Source source, SteadyTime now, const Report&
     read();
     return Outcome::read;
   } catch (const CallTakenBack& taken_back) {
-    give_up(source);
+    give_up(source, Drain::EndedBy::us);
     report_answer(begin, report);
     report(CallCancelled{.call = taken_back.call()});
     return Outcome::taken_back;
@@ -152,9 +153,9 @@ void Readings::succeed(Source source, SteadyTime now, const Report& report) {
 
 // Its own connection would do no better than the one that the reading was interrupted on.
 void Readings::interrupt(Source source, SteadyTime now, const Report& report) {
-  give_up(source);
   attempts(source).interrupted(now);
   report(ReadingInterrupted{.source = source});
+  give_up(source);  // last: it may wait for the other collector, which connects
 }
 
 Attempts& Readings::attempts(Source source) {
@@ -208,17 +209,17 @@ void Readings::read_statistics(SteadyTime until, const Report& report) {
   }
 }
 
-void Readings::give_up(Source source) {
+void Readings::give_up(Source source, Drain::EndedBy ended_by) {
   switch (source) {
     case Source::votequorum:
-      drain(votequorum_);
+      drain(votequorum_, ended_by);
       break;
     case Source::cmap:
-      drain(configuration_);
-      drain(statistics_);
+      drain(configuration_, ended_by);
+      drain(statistics_, ended_by);
       break;
     case Source::cfg:
-      drain(cfg_);
+      drain(cfg_, ended_by);
       break;
   }
 }
@@ -232,10 +233,10 @@ Reader& Readings::connected(std::unique_ptr<Reader>& reader) {
 }
 
 template <class Reader>
-void Readings::drain(std::unique_ptr<Reader>& reader) {
+void Readings::drain(std::unique_ptr<Reader>& reader, Drain::EndedBy ended_by) {
   if (reader) {
     const int descriptor = reader->descriptor();
-    drain_.add(std::move(reader), {descriptor}, current_moment().steady);
+    drain_.add(std::move(reader), {descriptor}, current_moment().steady, ended_by);
   }
 }
 

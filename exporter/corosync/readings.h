@@ -71,7 +71,7 @@ class Readings {
   // put_off: corosync does not take requests for now, and says so (CS_ERR_TRY_AGAIN).
   enum class Outcome { read, put_off, taken_back, failed };
 
-  [[nodiscard]] bool is_asked(Source source, const Request& request, SteadyTime now) const;
+  [[nodiscard]] bool is_asked(Source source, const Request& request, SteadyTime now);
   // Whether it was read.
   [[nodiscard]] bool try_source(Source source, SteadyTime now, const Report& report,
                                 const Read& read);
@@ -84,11 +84,11 @@ class Readings {
   void read_cmap(const Request& request, const Report& report);
   void read_cfg(const Report& report);
   void read_statistics(SteadyTime until, const Report& report);
-  void give_up(Source source);
+  void give_up(Source source, Drain::EndedBy ended_by = Drain::EndedBy::corosync);
   template <class Reader>
   Reader& connected(std::unique_ptr<Reader>& reader);
   template <class Reader>
-  void drain(std::unique_ptr<Reader>& reader);
+  void drain(std::unique_ptr<Reader>& reader, Drain::EndedBy ended_by);
 
   Calls& calls_;
   Drain& drain_;

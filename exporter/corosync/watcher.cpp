@@ -30,7 +30,6 @@ Watcher::Watcher(EventLoop& loop, Timing timing, Groups groups, unsigned int tra
       noted_until_{current_moment().steady},
       timeline_{current_moment().system},
       next_retry_{timing.first_retry},
-      next_after_interruption_{timing.poll_interval},
       retry_{loop, [this] { connect(); }},
       poll_{loop, [this] { poll(); }},
       reread_{loop, [this] { ask({.only_due = true}); }},
@@ -77,7 +76,6 @@ void Watcher::connected(std::unique_ptr<Subscription> subscription) {
     loop_.on_readable(descriptor, [this] { receive(); });
   }
   subscribed_at_ = current_moment().steady;
-  next_after_interruption_ = timing_.poll_interval;
   take(Connected{.has_provider = subscription_->has_provider()}, current_moment());
   look_for_silence();
   receive();
@@ -134,6 +132,9 @@ void Watcher::take_report(Collector::Report& report) {
                  [this](const Collector::Done& done) { finished(done); },
                  [this](const Collector::Broken& broken) {
                    log_.error("the collector goes on after an error", {{"error", broken.what}});
+                   if (!subscription_ && !retry_.is_running()) {
+                     retry_connecting(true);
+                   }
                  }},
       report);
 }
@@ -150,12 +151,14 @@ void Watcher::finished(const Collector::Done& done) {
     log_.info(busy ? "corosync is busy: what it does not answer is asked for later"
                    : "corosync answers all readings again");
   }
-  if (done.due) {
+  if (done.due && !is_syncing(state_)) {  // else its end brings the next reading
     reread_.start(std::max<Duration>(*done.due - current_moment().steady, {}));
   } else {
     reread_.cancel();
   }
-  prove_life();
+  if (done.began >= polled_at_) {  // else one that was asked for before
+    prove_life();
+  }
 }
 
 void Watcher::lost(const CorosyncError& error) {
@@ -181,8 +184,8 @@ void Watcher::retry_connecting(bool is_refusal) {
 }
 
 void Watcher::put_off_connecting() {
-  retry_.start(next_after_interruption_);
-  next_after_interruption_ = std::min(2 * next_after_interruption_, timing_.longest_pause);
+  // No longer each time: nobody knows of the cluster meanwhile.
+  retry_.start(timing_.poll_interval);
 }
 
 void Watcher::ask(Request request) {
@@ -215,15 +218,12 @@ void Watcher::watch() {
   const SteadyTime now = current_moment().steady;
   collector_.take_back_overdue(now);
   prober_.take_back_overdue(now);
-  const auto waiting = collector_.waiting();
-  if (!waiting) {
-    return;  // between two calls
-  }
-  const Duration waited = now - waiting->since;
-  if (waited >= timing_.call_limit) {
+  if (collector_.is_busy() && now - polled_at_ >= timing_.call_limit) {
     prove_life();
   }
-  if (!subscription_ && waited >= timing_.stale_after && !std::exchange(hang_told_, true)) {
+  const auto waiting = collector_.waiting();
+  if (!subscription_ && waiting && now - waiting->since >= timing_.stale_after &&
+      !std::exchange(hang_told_, true)) {
     log_.warn("corosync does not answer", {{"call", waiting->call}});
   }
 }

@@ -85,7 +85,6 @@ class Watcher {
   std::shared_ptr<const Timeline> published_timeline_;  // empty: not as it is now
   std::uint64_t generation_ = 0;
   std::chrono::milliseconds next_retry_;
-  std::chrono::milliseconds next_after_interruption_;
   bool read_ = false;       // everything, since `subscription_` began
   bool hang_told_ = false;  // of the call to connect that is under way
   bool busy_told_ = false;  // that corosync does not answer readings

@@ -75,8 +75,8 @@ void add_per_node(const FamilySink& sink, const ClusterState& state, std::string
     if (!node.name) {
       continue;
     }
-    if (const std::optional<double> known = value(id, node)) {
-      family.add(*known, node_labels(id, node));
+    if (const auto known = value(id, node)) {
+      family.add(static_cast<double>(*known), node_labels(id, node));
     }
   }
   family.give_to(sink);
@@ -112,7 +112,10 @@ void add_exporter_history(const FamilySink& sink, const ClusterState& state) {
 
   Family up{"corosync_exporter_source_up", "Whether the last reading of the source succeeded."};
   for (const auto& [source, status] : state.sources) {
-    up.add(status.up ? 1 : 0, {{"source", std::string{name_of(source)}}});
+    const bool never_ended = !status.last_success && !status.failure;
+    if (!never_ended) {
+      up.add(status.up ? 1 : 0, {{"source", std::string{name_of(source)}}});
+    }
   }
   up.give_to(sink);
 }
@@ -131,10 +134,10 @@ void add_cluster(const FamilySink& sink, const ClusterState& state) {
   }
 }
 
-void add_quorum(const FamilySink& sink, const ClusterState& state) {
-  if (state.present->verdict) {
+void add_quorum(const FamilySink& sink, const View& view) {
+  if (const auto quorate = view.quorate()) {
     add(sink, "corosync_quorate", "Whether this node is quorate: 1 quorate, 0 not.",
-        state.present->verdict->quorate ? 1 : 0);
+        *quorate ? 1 : 0);
   }
 }
 
@@ -149,25 +152,24 @@ void add_quorum_history(const FamilySink& sink, const QuorumHistory& history) {
   }
 }
 
-void add_membership(const FamilySink& sink, const ClusterState& state) {
-  const Membership& membership = *state.present->membership;
+void add_membership(const FamilySink& sink, const View& view) {
+  if (view.membership() == nullptr) {
+    return;
+  }
+  const Membership& membership = *view.membership();
   add(sink, "corosync_members", "Members of the current ring.", number(membership.members.size()));
   add(sink, "corosync_ring_sequence", "Sequence number of the current ring.",
       number(membership.ring.sequence));
   add(sink, "corosync_ring_leader_node_id",
       "Node id of the current ring's representative; it differs between the sides of a partition.",
       number(membership.ring.leader));
-  if (state.present->has_provider) {
+  if (const auto syncing = view.syncing()) {
     add(sink, "corosync_sync_in_progress",
-        "Whether a new ring has formed whose quorum verdict is still to come.",
-        is_syncing(state) ? 1 : 0);
+        "Whether a new ring has formed whose quorum verdict is still to come.", *syncing ? 1 : 0);
   }
-  add_per_node(sink, state, "corosync_node_member",
+  add_per_node(sink, view.state(), "corosync_node_member",
                "Whether the node is a member of the current ring.",
-               [&](NodeId id, const Node& /*node*/) -> std::optional<double> {
-                 const std::optional<bool> member = is_member(state, id);
-                 return member ? std::optional{*member ? 1.0 : 0.0} : std::nullopt;
-               });
+               [&](NodeId id, const Node& /*node*/) { return view.member(id); });
 }
 
 void add_membership_history(const FamilySink& sink, const ClusterState& state) {
@@ -183,7 +185,11 @@ void add_membership_history(const FamilySink& sink, const ClusterState& state) {
                [](NodeId /*id*/, const Node& node) { return std::optional{number(node.leaves)}; });
 }
 
-void add_votes(const FamilySink& sink, const ClusterState& state, const Votes& votes) {
+void add_votes(const FamilySink& sink, const View& view) {
+  if (view.votes() == nullptr) {
+    return;
+  }
+  const Votes& votes = *view.votes();
   add(sink, "corosync_votequorum_expected_votes",
       "Votes that this node expects when all nodes are present.", votes.expected);
   add(sink, "corosync_votequorum_highest_expected_votes",
@@ -193,18 +199,10 @@ void add_votes(const FamilySink& sink, const ClusterState& state, const Votes& v
   add(sink, "corosync_votequorum_required_votes", "Votes that quorum needs.", votes.required);
   add(sink, "corosync_votequorum_margin_votes",
       "Present minus required votes: how many may go before quorum does; negative while too few.",
-      static_cast<double>(votes.present) - static_cast<double>(votes.required));
-  add_per_node(sink, state, "corosync_node_votes",
+      static_cast<double>(margin_of(votes)));
+  add_per_node(sink, view.state(), "corosync_node_votes",
                "Votes of the node, whether it is present or not.",
-               [&](NodeId id, const Node& node) -> std::optional<double> {
-                 if (const auto known = votes.nodes.find(id); known != votes.nodes.end()) {
-                   return known->second.votes;
-                 }
-                 if (node.configured) {  // but not seen since corosync started
-                   return node.configured_votes;
-                 }
-                 return std::nullopt;
-               });
+               [&](NodeId id, const Node& /*node*/) { return view.votes_of(id); });
   Family{"corosync_votequorum_flag", "Whether a feature of votequorum is in force."}
       .add(votes.two_node ? 1 : 0, {{"flag", "two_node"}})
       .add(votes.wait_for_all ? 1 : 0, {{"flag", "wait_for_all"}})
@@ -214,7 +212,7 @@ void add_votes(const FamilySink& sink, const ClusterState& state, const Votes& v
       .give_to(sink);
 }
 
-void add_qdevice(const FamilySink& sink, const ClusterState& state, const Votes& votes) {
+void add_qdevice(const FamilySink& sink, const View& view) {
   struct Fact {
     std::string_view name;
     std::string_view help;
@@ -230,17 +228,14 @@ void add_qdevice(const FamilySink& sink, const ClusterState& state, const Votes&
        "Whether the quorum device's vote decides for the member's side.", &Qdevice::master_wins},
   }};
   for (const Fact& fact : facts) {
-    add_per_node(sink, state, fact.name, fact.help,
-                 [&](NodeId id, const Node& /*node*/) -> std::optional<double> {
-                   const auto known = votes.nodes.find(id);
-                   if (known == votes.nodes.end() || !known->second.qdevice) {
-                     return std::nullopt;
-                   }
-                   return (*known->second.qdevice).*fact.value ? 1 : 0;
+    add_per_node(sink, view.state(), fact.name, fact.help,
+                 [&](NodeId id, const Node& /*node*/) -> std::optional<bool> {
+                   const Qdevice* const device = view.qdevice_of(id);
+                   return device != nullptr ? std::optional{device->*fact.value} : std::nullopt;
                  });
   }
-  if (votes.qdevice) {
-    add(sink, "corosync_qdevice_votes", "Votes of the quorum device.", *votes.qdevice);
+  if (view.votes() != nullptr && view.votes()->qdevice) {
+    add(sink, "corosync_qdevice_votes", "Votes of the quorum device.", *view.votes()->qdevice);
   }
 }
 
@@ -257,13 +252,13 @@ Labels link_labels(NodeId id, const Node& node, LinkNumber link, std::size_t mor
   return labels;
 }
 
-void add_reachability(const FamilySink& sink, const ClusterState& state) {
+void add_reachability(const FamilySink& sink, const View& view) {
   Family reachable{"corosync_node_reachable", "Whether the node can be reached over any link."};
   Family enabled{"corosync_link_enabled", "Whether the link to the node is enabled."};
   Family connected{"corosync_link_connected", "Whether the link to the node is connected."};
   Family mtu{"corosync_link_mtu_bytes", "MTU found on the link to the node."};
-  for (const auto& [id, reachability] : state.present->reachability) {
-    const Node* const node = named(state, id);
+  for (const auto& [id, reachability] : view.reachability()) {
+    const Node* const node = named(view.state(), id);
     if (node == nullptr) {
       continue;
     }
@@ -294,7 +289,7 @@ constexpr std::string_view name_of(Traffic kind) {
   return "";
 }
 
-void add_link_traffic(const FamilySink& sink, const ClusterState& state) {
+void add_link_traffic(const FamilySink& sink, const View& view) {
   struct Fact {
     std::string_view name;
     std::string_view help;
@@ -316,8 +311,8 @@ void add_link_traffic(const FamilySink& sink, const ClusterState& state) {
   }};
   for (const Fact& fact : facts) {
     Family family{fact.name, fact.help};
-    for (const auto& [id, link] : state.present->link_statistics) {
-      const Node* const node = named(state, id.first);
+    for (const auto& [id, link] : view.link_statistics()) {
+      const Node* const node = named(view.state(), id.first);
       if (node == nullptr) {
         continue;
       }
@@ -333,11 +328,11 @@ void add_link_traffic(const FamilySink& sink, const ClusterState& state) {
 
 // One series for each link of which `value` knows something.
 template <class Value>
-void add_per_link(const FamilySink& sink, const ClusterState& state, std::string_view name,
+void add_per_link(const FamilySink& sink, const View& view, std::string_view name,
                   std::string_view help, Value value) {
   Family family{name, help};
-  for (const auto& [id, link] : state.present->link_statistics) {
-    const Node* const node = named(state, id.first);
+  for (const auto& [id, link] : view.link_statistics()) {
+    const Node* const node = named(view.state(), id.first);
     if (const std::optional<double> known = node ? value(id, link) : std::nullopt) {
       family.add(*known, link_labels(id.first, *node, id.second));
     }
@@ -349,23 +344,22 @@ std::optional<double> seconds(std::optional<std::chrono::microseconds> latency) 
   return latency ? std::optional{in_seconds(*latency)} : std::nullopt;
 }
 
-void add_link_statistics(const FamilySink& sink, const ClusterState& state) {
-  add_per_link(sink, state, "corosync_link_latency_seconds",
-               "Round trip time of the link to the node: knet's moving mean.",
-               [&state](LinkId id, const LinkStatistics& /*link*/) {
-                 return seconds(latency_of(*state.present, id));
-               });
-  add_per_link(sink, state, "corosync_link_latency_max_seconds",
+void add_link_statistics(const FamilySink& sink, const View& view) {
+  add_per_link(
+      sink, view, "corosync_link_latency_seconds",
+      "Round trip time of the link to the node: knet's moving mean.",
+      [&](LinkId id, const LinkStatistics& /*link*/) { return seconds(view.latency_of(id)); });
+  add_per_link(sink, view, "corosync_link_latency_max_seconds",
                "Highest that the mean round trip time of the link has been.",
                [](LinkId /*id*/, const LinkStatistics& link) { return seconds(link.latency_max); });
   add_per_link(
-      sink, state, "corosync_link_downs_total",
+      sink, view, "corosync_link_downs_total",
       "How often the link to the node went down; its state at the start counts as one.",
       [](LinkId /*id*/, const LinkStatistics& link) { return std::optional{number(link.downs)}; });
   add_per_link(
-      sink, state, "corosync_link_ups_total", "How often the link to the node came up.",
+      sink, view, "corosync_link_ups_total", "How often the link to the node came up.",
       [](LinkId /*id*/, const LinkStatistics& link) { return std::optional{number(link.ups)}; });
-  add_link_traffic(sink, state);
+  add_link_traffic(sink, view);
 }
 
 constexpr std::string_view name_of(TotemMessage message) {
@@ -475,32 +469,24 @@ void add_totem(const FamilySink& sink, const Totem& totem) {
 
 }  // namespace
 
-void present_families(const ClusterState& state, Known known, const FamilySink& sink) {
+void present_families(const View& view, const FamilySink& sink) {
   add(sink, "corosync_up",
       "Whether corosync is connected, has told its state and has answered recently.",
-      known.present ? 1 : 0);
-  add_cluster(sink, state);
-  if (known.present) {
-    add_quorum(sink, state);
-    add_membership(sink, state);
-  }
-  if (known.votes && state.present->votes) {
-    add_votes(sink, state, *state.present->votes);
-    add_qdevice(sink, state, *state.present->votes);
-  }
-  if (known.configuration && state.present->has_provider) {
+      view.is_up() ? 1 : 0);
+  add_cluster(sink, view.state());
+  add_quorum(sink, view);
+  add_membership(sink, view);
+  add_votes(sink, view);
+  add_qdevice(sink, view);
+  if (const auto waiting = view.waiting_for_all()) {
     add(sink, "corosync_votequorum_waiting_for_all",
         "Whether wait_for_all withholds quorum until all nodes were present at once.",
-        state.present->waiting_for_all ? 1 : 0);
+        *waiting ? 1 : 0);
   }
-  if (known.reachability) {
-    add_reachability(sink, state);
-  }
-  if (known.configuration) {
-    add_link_statistics(sink, state);
-    if (state.present->totem) {
-      add_totem(sink, *state.present->totem);
-    }
+  add_reachability(sink, view);
+  add_link_statistics(sink, view);
+  if (const Totem* const totem = view.totem()) {
+    add_totem(sink, *totem);
   }
 }
 

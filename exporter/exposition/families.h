@@ -15,6 +15,7 @@
 #include <string>
 
 #include "model/cluster_state.h"
+#include "model/view.h"
 
 namespace corosync_exporter {
 
@@ -22,7 +23,7 @@ namespace corosync_exporter {
 using FamilySink = std::function<void(const prometheus::MetricFamily&)>;
 
 // What corosync says now; what nobody knows is absent.
-void present_families(const ClusterState& state, Known known, const FamilySink& sink);
+void present_families(const View& view, const FamilySink& sink);
 
 // What the exporter has seen since it began.
 void history_families(const ClusterState& state, const FamilySink& sink);

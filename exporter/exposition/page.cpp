@@ -23,7 +23,7 @@ std::string text_of(const Build& build) {
 
 std::string glance(const ClusterState& state, SteadyTime now, const Build& build) {
   std::string text;
-  present_families(state, known_at(state, now), to(text));
+  present_families(View{state, now}, to(text));
   return text + text_of(build);
 }
 
@@ -40,7 +40,7 @@ std::string Page::text(const std::shared_ptr<const ClusterState>& state, SteadyT
     if (lasting_.state != state || lasting_.known != known) {
       std::string text;
       text.reserve(lasting_.text ? lasting_.text->size() : 0);  // mostly it is about as long
-      present_families(*state, known, to(text));
+      present_families(View{*state, known}, to(text));
       history_families(*state, to(text));
       text += build_;
       lasting_ = {.state = state,

@@ -293,18 +293,6 @@ bool is_up(const ClusterState& state, SteadyTime now) {
   return is_synced(state) && !is_silent(state, now);
 }
 
-std::optional<bool> is_member(const ClusterState& state, NodeId id) {
-  const auto& members = state.present->membership->members;
-  if (std::ranges::find(members, id) != members.end()) {
-    return true;
-  }
-  const auto node = state.nodes.find(id);
-  const bool listed = node != state.nodes.end() && node->second.configured;
-  const bool has_list =
-      std::ranges::any_of(state.nodes, [](const auto& entry) { return entry.second.configured; });
-  return listed || !has_list ? std::optional{false} : std::nullopt;
-}
-
 bool is_current(const ClusterState& state, Source source, SteadyTime now) {
   const auto found = state.sources.find(source);
   return found != state.sources.end() && found->second.up &&
@@ -323,20 +311,6 @@ std::optional<Duration> loss_so_far(const ClusterState& state, SteadyTime now) {
   const QuorumHistory& history = state.quorum;
   return history.lost_since ? std::optional{history.last_loss + loss_under_way(state, now)}
                             : std::nullopt;
-}
-
-std::optional<std::chrono::microseconds> latency_of(const Present& present, LinkId id) {
-  const auto statistics = present.link_statistics.find(id);
-  if (statistics == present.link_statistics.end()) {
-    return std::nullopt;
-  }
-  if (const auto node = present.reachability.find(id.first); node != present.reachability.end()) {
-    const auto link = node->second.links.find(id.second);
-    if (link != node->second.links.end() && !link->second.connected) {
-      return std::nullopt;
-    }
-  }
-  return statistics->second.latency;
 }
 
 Duration time_without_quorum(const ClusterState& state, SteadyTime now) {

@@ -369,11 +369,6 @@ struct ClusterState {
 // Whether the last reading of `source` succeeded and still counts.
 [[nodiscard]] bool is_current(const ClusterState& state, Source source, SteadyTime now);
 
-// Whether the node is a member of the current ring. Empty for one that is not and that the node
-// list does not name: it was taken out of the cluster. Without a node list any that was seen is
-// missed. REQUIRES: is_synced(state)
-[[nodiscard]] std::optional<bool> is_member(const ClusterState& state, NodeId id);
-
 // Which parts of a state count at some moment; the rest of it has to be held unknown.
 struct Known {
   bool present = false;  // the callbacks' facts
@@ -383,10 +378,6 @@ struct Known {
   bool operator==(const Known&) const = default;
 };
 [[nodiscard]] Known known_at(const ClusterState& state, SteadyTime now);
-
-// The link's latency. Empty where it is not known, and while the link is not connected.
-[[nodiscard]] std::optional<std::chrono::microseconds> latency_of(const Present& present,
-                                                                  LinkId id);
 
 // How long the loss under way has lasted, as far as it was seen. Empty unless not quorate and
 // connected.

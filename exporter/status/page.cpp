@@ -582,15 +582,15 @@ Html timeline(const Status& status) {
 
 Html readings(const Status& status) {
   std::string waiting;
-  Duration oldest{};
+  std::optional<Duration> oldest{};
   std::string silent;
   const auto append = [](std::string& names, Source source) {
     names += (names.empty() ? "" : ", ") + std::string{name_of(source)};
   };
   for (const SourceView& source : status.sources) {
-    if (status.up && source.interrupted && source.age) {
+    if (status.up && source.interrupted && !source.failure) {
       append(waiting, source.source);
-      oldest = std::max(oldest, *source.age);
+      oldest = std::max(oldest, source.age);  // one that was not read yet has none
     } else if (!source.up) {
       append(silent, source.source);
     }
@@ -598,8 +598,12 @@ Html readings(const Status& status) {
   Html html;
   html << "<div class='" << (silent.empty() ? "" : "short") << "'><dt>Readings</dt><dd>";
   if (!waiting.empty()) {
-    html << "corosync is busy; " << waiting << " last read "
-         << age_element(before(status, oldest), status.now.system) << " ago";
+    html << "corosync is busy; " << waiting;
+    if (oldest) {
+      html << " last read " << age_element(before(status, *oldest), status.now.system) << " ago";
+    } else {
+      html << " not read yet";
+    }
   }
   if (!silent.empty()) {
     html << (waiting.empty() ? "" : "; ") << "none from " << silent;

@@ -38,10 +38,9 @@ std::optional<SystemTime> time_of(const std::map<NodeId, SystemTime>& times, Nod
 
 // ---- The nodes ---------------------------------------------------------------------------------
 
-std::vector<LinkView> links_of(const ClusterState& state, Known known, NodeId id) {
+std::vector<LinkView> links_of(const View& view, NodeId id) {
   std::map<LinkNumber, LinkView> links;
-  if (const auto node = state.present->reachability.find(id);
-      known.reachability && node != state.present->reachability.end()) {
+  if (const auto node = view.reachability().find(id); node != view.reachability().end()) {
     for (const auto& [number, link] : node->second.links) {
       links[number] = {.number = number,
                        .enabled = link.enabled,
@@ -49,62 +48,49 @@ std::vector<LinkView> links_of(const ClusterState& state, Known known, NodeId id
                        .mtu_bytes = link.mtu_bytes};
     }
   }
-  if (known.configuration) {
-    const auto& all = state.present->link_statistics;
-    for (auto it = all.lower_bound({id, 0}); it != all.end() && it->first.first == id; ++it) {
-      const auto& [link_id, statistics] = *it;
-      LinkView& link = links[link_id.second];
-      link.number = link_id.second;
-      link.latency = latency_of(*state.present, link_id);
-      link.latency_max = statistics.latency_max;
-      link.downs = statistics.downs;
-      link.ups = statistics.ups;
-    }
+  const auto& all = view.link_statistics();
+  for (auto it = all.lower_bound({id, 0}); it != all.end() && it->first.first == id; ++it) {
+    const auto& [link_id, statistics] = *it;
+    LinkView& link = links[link_id.second];
+    link.number = link_id.second;
+    link.latency = view.latency_of(link_id);
+    link.latency_max = statistics.latency_max;
+    link.downs = statistics.downs;
+    link.ups = statistics.ups;
   }
   std::vector<LinkView> views(links.size());
   std::ranges::transform(links, views.begin(), [](const auto& entry) { return entry.second; });
   return views;
 }
 
-void add_present(NodeView& view, const ClusterState& state, Known known, const Node& node) {
-  if (known.votes && state.present->votes) {
-    const auto& voters = state.present->votes->nodes;
-    if (const auto voter = voters.find(view.id); voter != voters.end()) {
-      view.votes = voter->second.votes;
-      view.qdevice = voter->second.qdevice;
-    } else if (node.configured) {  // but not seen since corosync started
-      view.votes = node.configured_votes;
-    }
-  }
-  if (const auto found = state.present->reachability.find(view.id);
-      known.reachability && found != state.present->reachability.end()) {
-    view.reachable = found->second.reachable;
-  }
-  view.links = links_of(state, known, view.id);
+std::optional<bool> reachable(const View& view, NodeId id) {
+  const auto found = view.reachability().find(id);
+  return found != view.reachability().end() ? std::optional{found->second.reachable} : std::nullopt;
 }
 
-std::vector<NodeView> nodes_of(const ClusterState& state, Known known, const Timeline& timeline) {
+std::vector<NodeView> nodes_of(const View& view, const Timeline& timeline) {
   const auto joined = times_of(ChangeKind::nodes_joined, timeline);
   const auto left = times_of(ChangeKind::nodes_left, timeline);
   std::vector<NodeView> views;
-  for (const auto& [id, node] : state.nodes) {
-    const std::optional<bool> member = known.present ? is_member(state, id) : std::nullopt;
-    if (known.present && !member) {
+  for (const auto& [id, node] : view.state().nodes) {
+    const std::optional<bool> member = view.member(id);
+    if (view.is_up() && !member) {
       continue;  // taken out of the cluster
     }
-    NodeView view{.id = id,
-                  .name = node.name.value_or(number(id)),
-                  .local = id == state.local_node,
-                  .configured = node.configured,
-                  .member = member,
-                  .joins = node.joins,
-                  .leaves = node.leaves,
-                  .joined_at = time_of(joined, id),
-                  .left_at = time_of(left, id)};
-    if (known.present) {
-      add_present(view, state, known, node);
-    }
-    views.push_back(std::move(view));
+    const Qdevice* const device = view.qdevice_of(id);
+    views.push_back({.id = id,
+                     .name = node.name.value_or(number(id)),
+                     .local = id == view.state().local_node,
+                     .configured = node.configured,
+                     .member = member,
+                     .votes = view.votes_of(id),
+                     .reachable = reachable(view, id),
+                     .qdevice = device != nullptr ? std::optional{*device} : std::nullopt,
+                     .joins = node.joins,
+                     .leaves = node.leaves,
+                     .joined_at = time_of(joined, id),
+                     .left_at = time_of(left, id),
+                     .links = links_of(view, id)});
   }
   return views;
 }
@@ -242,13 +228,13 @@ class Warnings {
   std::vector<Warning> all_;
 };
 
-std::vector<Warning> warnings_of(const Status& status, const ClusterState& state, Known known) {
+std::vector<Warning> warnings_of(const Status& status, const View& view) {
   Warnings warnings{status};
   warnings.add_sources();
   warnings.add_votes();
   warnings.add_nodes();
-  if (known.configuration && state.present->totem) {
-    warnings.add_totem(*state.present->totem);
+  if (const Totem* const totem = view.totem()) {
+    warnings.add_totem(*totem);
   }
   return warnings.take();
 }
@@ -276,18 +262,18 @@ Since unknown_since(const ClusterState& state, const Timeline& timeline, Moment 
   return {.at = silent_since(state, now), .exact = true};
 }
 
-void judge(Status& status, const ClusterState& state, const Timeline& timeline) {
+void judge(Status& status, const View& view, const Timeline& timeline) {
   if (!status.up) {
-    status.reason = why_not_up(state, status.now.steady);
-    status.since = unknown_since(state, timeline, status.now);
+    status.reason = why_not_up(view.state(), status.now.steady);
+    status.since = unknown_since(view.state(), timeline, status.now);
     return;
   }
   status.since = timeline.verdict_since();
-  if (!state.present->verdict) {
+  if (const auto quorate = view.quorate()) {
+    status.verdict = *quorate ? Standing::quorate : Standing::not_quorate;
+  } else {
     status.reason = "corosync has no quorum provider: nobody decides about quorum";
-    return;
   }
-  status.verdict = state.present->verdict->quorate ? Standing::quorate : Standing::not_quorate;
 }
 
 }  // namespace
@@ -295,48 +281,40 @@ void judge(Status& status, const ClusterState& state, const Timeline& timeline) 
 Status status_of(const Snapshot& snapshot, Moment now) {
   const ClusterState& state = snapshot.state;
   const Timeline& timeline = *snapshot.timeline;
-  const Known known = known_at(state, now.steady);
+  const View view{state, now.steady};
   Status status{.now = now,
                 .generation = snapshot.generation,
                 .timeline = snapshot.timeline,
-                .up = known.present,
+                .up = view.is_up(),
                 .last_verdict = state.quorum.last_verdict,
                 .info = state.info,
                 .local_node = state.local_node,
-                .nodes = nodes_of(state, known, timeline),
+                .syncing = view.syncing(),
+                .waiting_for_all = view.waiting_for_all(),
+                .nodes = nodes_of(view, timeline),
                 .sources = sources_of(state, now.steady),
                 .quorum_losses = state.quorum.losses,
                 .without_quorum = time_without_quorum(state, now.steady)};
-  judge(status, state, timeline);
-  if (known.votes && state.present->votes) {
-    status.votes = view_of(*state.present->votes, state.local_node);
+  judge(status, view, timeline);
+  if (const Votes* const votes = view.votes()) {
+    status.votes = view_of(*votes, view.device_cast());
   }
-  if (known.present) {
-    status.ring = state.present->membership->ring;
-    status.members = state.present->membership->members.size();
-    if (state.present->has_provider) {
-      status.syncing = is_syncing(state);
-      status.loss_so_far = loss_so_far(state, now.steady);
-    }
-    if (known.configuration && state.present->has_provider) {
-      status.waiting_for_all = state.present->waiting_for_all;
-    }
+  if (const Membership* const membership = view.membership()) {
+    status.ring = membership->ring;
+    status.members = membership->members.size();
   }
-  status.warnings = warnings_of(status, state, known);
+  if (view.has_provider()) {
+    status.loss_so_far = loss_so_far(state, now.steady);
+  }
+  status.warnings = warnings_of(status, view);
   return status;
 }
 
-VotesView view_of(const Votes& votes, std::optional<NodeId> local) {
-  VotesView view{.votes = votes,
-                 .margin = std::int64_t{votes.present} - votes.required,
-                 .keeper = keeper_of(votes)};
-  if (votes.qdevice && local) {
-    const auto node = votes.nodes.find(*local);
-    const bool casts =
-        node != votes.nodes.end() && node->second.qdevice && node->second.qdevice->casting_vote;
-    view.device_cast = casts ? std::min(*votes.qdevice, votes.present) : 0;
-  }
-  return view;
+VotesView view_of(const Votes& votes, std::optional<std::uint32_t> device_cast) {
+  return {.votes = votes,
+          .margin = margin_of(votes),
+          .keeper = keeper_of(votes),
+          .device_cast = device_cast};
 }
 
 std::string label_of(const Status& status, NodeId id) {

@@ -16,6 +16,7 @@
 
 #include "model/cluster_state.h"
 #include "model/timeline.h"
+#include "model/view.h"
 
 namespace corosync_exporter {
 
@@ -63,8 +64,7 @@ struct VotesView {
   std::optional<std::uint32_t> device_cast{};  // of `present`, the quorum device's
 };
 
-// `local`: the node that speaks.
-[[nodiscard]] VotesView view_of(const Votes& votes, std::optional<NodeId> local);
+[[nodiscard]] VotesView view_of(const Votes& votes, std::optional<std::uint32_t> device_cast);
 
 // What deserves a look, most urgent first. The names are stable.
 enum class WarningKind {

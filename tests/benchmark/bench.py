@@ -15,6 +15,7 @@ BUILD = ROOT / 'build' / 'bench'
 EXPORTER = BUILD / 'exporter' / 'corosync-exporter'
 
 sys.path.insert(0, str(ROOT / 'tests' / 'cluster'))
+os.environ['COROSYNC_EXPORTER'] = str(EXPORTER)  # for what is shared with the tests
 
 # pylint: disable=wrong-import-position
 from lab import Lab  # noqa: E402
@@ -24,10 +25,10 @@ NODE = 1  # the node that everything runs on
 
 
 @contextlib.contextmanager
-def cluster(nodes=3, links=1):
-    """A real cluster, whole."""
+def cluster(nodes=3, links=1, **conf):
+    """A real cluster, whole; conf are variations, see lab.corosync_conf."""
     with tempfile.TemporaryDirectory() as directory:
-        made = Lab(pathlib.Path(directory) / 'lab', nodes=nodes, links=links)
+        made = Lab(pathlib.Path(directory) / 'lab', nodes=nodes, links=links, **conf)
         made.directory.parent.mkdir(exist_ok=True)
         try:
             made.up()
@@ -53,8 +54,9 @@ def running(command, log=subprocess.DEVNULL):
             process.wait()
 
 
-def exporter_command(made, address, *flags, node=NODE):
-    return made.command(node, EXPORTER, f'--web.listen-address={address}', '--log.level=warn',
+def exporter_command(made, address, *flags, node=NODE, before=()):
+    """`before` is put before the program."""
+    return made.command(node, *before, EXPORTER, f'--web.listen-address={address}', '--log.level=warn',
                         *flags)
 
 

@@ -54,7 +54,7 @@ void families(benchmark::State& bench) {
   const auto snapshot = snapshot_of(bench);
   const Known all{.present = true, .votes = true, .configuration = true, .reachability = true};
   for (auto _ : bench) {
-    present_families(snapshot->state, all,
+    present_families(View{snapshot->state, all},
                      [](const auto& family) { benchmark::DoNotOptimize(family); });
   }
 }

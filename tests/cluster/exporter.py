@@ -30,6 +30,13 @@ def program():
     return next((path for path in built if path.exists()), built[0])
 
 
+def built(name):
+    """What of tests/cluster has to be compiled, from the build of the program or another."""
+    builds = [program().parents[1], *(_ROOT / 'build' / preset for preset in ('check', 'bench'))]
+    paths = [build / 'tests' / 'cluster' / name for build in builds]
+    return next((path for path in paths if path.exists()), paths[0])
+
+
 def serves_https():
     """Whether the program was built with an HTTP library that can."""
     with tempfile.NamedTemporaryFile('w', suffix='.yml') as file:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Holds an exporter's pages against what corosync's log says that it was told.
+"""Holds an exporter's pages against what corosync's log says that it was told, and against what
+corosync-quorumtool was answered at that time.
 
 At each moment the log allows for few states of an exporter: it may not have read yet what was
 sent a moment ago, or never get to, where the connection just ended. The judge keeps all that are
@@ -23,10 +24,11 @@ STAMP_SECONDS = 0.01
 # Between a loss's two ends as logged and as seen: the tolerance of each loss, but for stalls.
 LOSS_SECONDS = 0.05
 
-# When the exporter gives up a call that hangs, and with it the connection: the call began at a
-# poll, is looked at every second, and takes 2 s to be cancelled.
-GIVE_UP_SECONDS = 40
-GIVEN_UP_SECONDS = 2 + 1
+# Corosync lived if a tool had its answer so shortly before.
+LOOKED_SECONDS = 0.5
+
+# A request that has waited for so long is taken back.
+CALL_LIMIT_SECONDS = 0.25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Said:
     lost_seconds: float
     joins: dict
     leaves: dict
+    syncing: bool = False
 
     @staticmethod
     def by(page, begin, end):
@@ -89,7 +92,8 @@ class Said:
             page.value('corosync_quorum_losses_total'),
             page.value('corosync_membership_changes_total'),
             page.value('corosync_quorum_lost_seconds_total'),
-            by_node('corosync_node_joins_total'), by_node('corosync_node_leaves_total'))
+            by_node('corosync_node_joins_total'), by_node('corosync_node_leaves_total'),
+            page.find('corosync_sync_in_progress') == 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,8 +163,12 @@ class Judge:
         self._stalls = stalls  # see stalls.py
         self._possible = [Standing()]
 
-    def hold(self, said):
-        """A list of what is wrong with the page; the pages come in the order of their time."""
+    def hold(self, said, looks=()):
+        """A list of what is wrong with the page; the pages come in the order of their time.
+
+        `looks` are those at the node, in their order; see look.py.
+        """
+        self._looks = looks
         self._connections = [
             subscriber for subscriber in self._log.subscribers
             if subscriber.pid == self._pid and len(subscriber.told) >= 2]
@@ -258,7 +266,7 @@ class Judge:
     def _ends(self, connection):
         """The spans in one of which the exporter has noticed the connection's end.
 
-        By itself it ends one only where it cannot make it whole, or where a call hangs for long.
+        By itself it ends one only where it cannot make it whole, however long corosync is silent.
         """
         died, gone = self._death(connection), connection.gone
         if gone is not None:
@@ -268,30 +276,13 @@ class Judge:
                 yield Span(gone - LATE_SECONDS, gone)
         elif died:
             yield died
-        for deaf in self._deaf:
-            if (deaf.end - deaf.begin >= GIVE_UP_SECONDS
-                    and connection.told[0].time <= deaf.end
-                    and deaf.begin < min(gone or math.inf, died.end if died else math.inf)):
-                end = deaf.end if deaf.end < math.inf else deaf.begin + self._given_up_seconds()
-                yield Span(deaf.begin + GIVE_UP_SECONDS, end)
 
     def _over_by(self, connection):
         """When it is over in any case."""
-        over = [math.inf]
-        died = self._death(connection)
         if connection.gone is not None:
-            over.append(connection.gone)
-        elif died:
-            over.append(died.end)
-        for frozen, thawed in self._fate.freezes:
-            if (frozen.begin >= connection.told[0].time
-                    and (thawed is None
-                         or thawed.begin - frozen.end > self._given_up_seconds() + LATE_SECONDS)):
-                over.append(frozen.end + self._given_up_seconds())
-        return min(over)
-
-    def _given_up_seconds(self):
-        return GIVE_UP_SECONDS + self._settings.poll_interval + GIVEN_UP_SECONDS
+            return connection.gone
+        died = self._death(connection)
+        return died.end if died else math.inf
 
     def _death(self, connection):
         deaths = self._fate.deaths
@@ -309,11 +300,14 @@ class Judge:
         for frozen, thawed in self._fate.freezes:
             spans.append(Span(frozen.begin, thawed.end if thawed else math.inf))
         spans.extend(Span(begin, end) for begin, end in self._stalls if end - begin > LATE_SECONDS)
-        # One that connected while it was starved may be without the connections by which it asks.
+        # One that connected while it was starved may be without the connections by which it asks. So
+        # may one whose requests waited meanwhile: it took them back, and the connections with them.
+        waited = [span for span in spans if span.end - span.begin > CALL_LIMIT_SECONDS]
         for begin, end in self._fate.starved:
             end = end + self._settings.poll_interval if end else math.inf
-            spans.extend(Span(connection.told[0].time, end) for connection in self._connections
-                         if begin <= connection.told[0].time <= end)
+            since = [connection.told[0].time for connection in self._connections]
+            since += [max(begin, span.begin) for span in waited if span.end >= begin]
+            spans.extend(Span(moment, end) for moment in since if begin <= moment <= end)
         merged = []
         for span in sorted(spans, key=lambda span: span.begin):
             # In a short while between two nobody has to have got a word in.
@@ -330,6 +324,29 @@ class Judge:
             said.end < deaf.begin + last_word or said.begin > self._by(deaf.end)
             or deaf.end - deaf.begin < last_word
             for deaf in self._deaf)
+
+    def _is_denied(self, said):
+        """Somebody else was answered just before, by a corosync that had not just woken up."""
+        if self._is_starved(said.begin):
+            return False  # it may have no descriptor, nor space, to ask with
+        return any(
+            look.answered and look.end <= said.begin <= look.end + LOOKED_SECONDS
+            and not any(frozen.begin <= look.end and (thawed is None
+                                                      or look.begin < self._by(thawed.end))
+                        for frozen, thawed in self._fate.freezes)
+            for look in self._looks)
+
+    def _seen_by_looks(self, said):
+        """What corosync-quorumtool said before and after; None if that may not be what was then."""
+        for before, after in zip(self._looks, self._looks[1:]):
+            if (before.end <= said.begin and said.end <= after.begin
+                    and before.answered and before.status == after.status
+                    and self._by(before.end) <= said.begin
+                    and not any(before.begin - LATE_SECONDS <= told.time <= after.end
+                                for connection in self._log.subscribers
+                                for told in connection.told)):
+                return before.status
+        return None
 
     def _has_to_be_down(self, said):
         """Corosync is frozen, and has been for so long."""
@@ -375,6 +392,13 @@ class Judge:
                         set(tally.members) - set(said.is_member), set())
         elif self._has_to_be_up(standing, said):
             wrong.append('corosync_up is 0 for a corosync that answers')
+        elif self._is_denied(said):
+            wrong.append('corosync_up is 0 for a corosync that answered corosync-quorumtool')
+        if said.up and not said.syncing and (seen := self._seen_by_looks(said)):
+            for what, page, tool in (('corosync_quorate', said.quorate, seen.quorate),
+                                     ('corosync_members', said.members, seen.members)):
+                if page != tool:
+                    wrong.append(f'{what}: the page says {page}, corosync-quorumtool {tool}')
         if not said.up:
             compare('corosync_quorate while unknown', said.quorate, None)
             compare('corosync_members while unknown', said.members, None)

@@ -4,7 +4,6 @@
 import atexit
 import dataclasses
 import datetime
-import os
 import pathlib
 import re
 import subprocess
@@ -30,6 +29,8 @@ class Lab:
         self._off = set()  # nodes stopped or killed, and not started again
         self._cut = set()
         self._frozen = set()
+        self._deaf = set()  # pairs of nodes
+        self._losing = set()
 
     def up(self):
         self._conf_file.write_text(
@@ -75,6 +76,23 @@ class Lab:
         if not link:
             self._cut.discard(node)
 
+    def deafen(self, node, other):
+        """Those two do not hear each other; every other node hears both."""
+        self._lab('deafen', node, other)
+        self._deaf.add((node, other))
+
+    def hear(self, node, other):
+        self._lab('hear', node, other)
+        self._deaf -= {(node, other), (other, node)}
+
+    def lose(self, node, percent):
+        """So many of 100 packets that come to the node are lost; with 0 none is any more."""
+        self._lab('lose', node, percent)
+        if percent:
+            self._losing.add(node)
+        else:
+            self._losing.discard(node)
+
     def reload(self, conf):
         """Gives every node another corosync.conf, and has it read."""
         self._reloaded = conf != self.conf()
@@ -93,6 +111,10 @@ class Lab:
             self.thaw(node)
         for node in list(self._cut):
             self.heal(node)
+        for pair in list(self._deaf):
+            self.hear(*pair)
+        for node in list(self._losing):
+            self.lose(node, 0)
         for node in sorted(self._off):
             self.start(node)
         if self._reloaded:
@@ -140,9 +162,10 @@ class Lab:
 
     def cpu_seconds(self, node):
         """The processor time that the node's corosync has taken."""
-        # The command's name is the only field that may hold blanks; user and system time follow.
-        fields = pathlib.Path(f'/proc/{self.pid(node)}/stat').read_text().rpartition(')')[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+        # Of all its threads, which last as long as it does; in nanoseconds, where its own sum is in
+        # steps of ten milliseconds.
+        return sum(int((task / 'schedstat').read_text().split()[0])
+                   for task in pathlib.Path(f'/proc/{self.pid(node)}/task').iterdir()) * 1e-9
 
     def holder(self, node):
         """The process that holds the node's namespaces."""

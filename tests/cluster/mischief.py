@@ -10,6 +10,7 @@ import time
 
 import lab
 from judge import Fate, Span
+from traffic import Traffic
 from waiting import wait_until
 from wire import Wire
 
@@ -20,6 +21,11 @@ _NOBODY = '02:00:00:00:00:00'
 _TOOL_SECONDS = 5
 
 _WHOLE_SECONDS = 60
+
+# Of each sender, while another node loses packets. With more of them lost, corosync's queue is full
+# most of the time.
+_MESSAGES_A_SECOND = 20
+_MESSAGE_BYTES = 900
 
 
 class Faults:
@@ -33,6 +39,8 @@ class Faults:
         self.cut = set()
         self.wires = {}
         self.parted = set()  # (from, to)
+        self.deaf = set()  # pairs of nodes
+        self.losing = {}  # nodes, and the traffic of the others
         self.full = set()  # nodes without shared memory to spare
         self.starved = {}  # exporters without descriptors to spare, and their limits before
         self.more_nodes = False  # corosync.conf speaks of a node that never comes
@@ -126,6 +134,30 @@ class Faults:
                         *how) is None:
             raise RuntimeError(f'ip neighbour {what} failed on node {node}')
 
+    def deafen(self, node, other):
+        """The two do not hear each other, and everybody else does: there is no end of syncs."""
+        self.lab.deafen(node, other)
+        self.deaf.add((node, other))
+
+    def hear(self, node, other):
+        self.lab.hear(node, other)
+        self.deaf.discard((node, other))
+
+    def lose(self, node, percent):
+        """So many packets to the node are lost, while others send messages: their queues fill."""
+        self.lab.lose(node, percent)
+        senders = [other for other in self.lab.nodes
+                   if other not in self.off | self.frozen | {node}]
+        self.losing[node] = Traffic(self.lab, senders, _MESSAGES_A_SECOND, _MESSAGE_BYTES)
+
+    def lose_none(self, node):
+        self.losing.pop(node).stop()
+        self.lab.lose(node, 0)
+
+    def end_traffic(self):
+        for traffic in self.losing.values():
+            traffic.stop()
+
     # --- resources ---
 
     def fill_shm(self, node):
@@ -183,6 +215,10 @@ class Faults:
             self.heal(node)
         for pair in sorted(self.parted):
             self.join(*pair)
+        for pair in sorted(self.deaf):
+            self.hear(*pair)
+        for node in sorted(self.losing):
+            self.lose_none(node)
         for node in sorted(self.full):
             self.free_shm(node)
         for node in sorted(self.frozen):

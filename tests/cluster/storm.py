@@ -17,16 +17,21 @@ class Step:
 
 # Of each kind of step: how often it comes, among those that can.
 _FAULTS = {
-    'kill': 3, 'stop': 2, 'freeze': 4, 'cut off': 3, 'part': 2, 'lengthen': 2, 'set votes': 1,
-    'expect': 1, 'reload': 1, 'fill shm': 1, 'starve': 1, 'kill exporter': 1, 'stop exporter': 1,
+    'kill': 3, 'stop': 2, 'freeze': 4, 'cut off': 3, 'part': 2, 'lengthen': 2,
+    'deafen': 2, 'lose': 2, 'set votes': 1, 'expect': 1, 'reload': 1, 'fill shm': 1, 'starve': 1,
+    'kill exporter': 1, 'stop exporter': 1,
 }
-_RELIEFS = {'start': 6, 'thaw': 5, 'heal': 5, 'join': 4, 'shorten': 4, 'free shm': 4, 'feed': 4}
+_RELIEFS = {
+    'start': 6, 'thaw': 5, 'heal': 5, 'join': 4, 'shorten': 4, 'hear': 3, 'lose none': 3,
+    'free shm': 4, 'feed': 4,
+}
 
 # Between two steps, in seconds: from no time at all to longer than corosync takes to notice.
 _PAUSES = (0, 0, 0.05, 0.3, 1, 2, 4, 8)
 
 _DELAYS = (0.005, 0.05, 0.2)
 _LOSSES = (0, 0.02, 0.1, 0.3)
+_PERCENTS = (3, 10, 10, 20)
 
 
 class Storm:
@@ -77,6 +82,9 @@ class Storm:
             'cut off': wired,
             'part': [pair for pair in pairs if pair not in now.parted],
             'lengthen': wired,
+            'deafen': [pair for pair in pairs if pair[0] < pair[1] and pair not in now.deaf],
+            # One at a time: all others make traffic meanwhile.
+            'lose': [] if now.losing else [(node,) for node in nodes],
             'set votes': awake,
             'expect': awake,
             'reload': awake,
@@ -89,6 +97,8 @@ class Storm:
             'heal': [(node,) for node in sorted(now.cut)],
             'join': sorted(now.parted),
             'shorten': [(node,) for node in sorted(now.wires)],
+            'hear': sorted(now.deaf),
+            'lose none': [(node,) for node in sorted(now.losing)],
             'free shm': [(node,) for node in sorted(now.full)],
             'feed': [(node,) for node in sorted(now.starved)],
         }
@@ -98,6 +108,8 @@ class Storm:
         match kind:
             case 'lengthen':
                 return chance.choice(_DELAYS), chance.choice(_LOSSES)
+            case 'lose':
+                return (chance.choice(_PERCENTS),)
             case 'set votes':
                 return (chance.randint(0, 3),)
             case 'expect':
@@ -114,6 +126,8 @@ class Storm:
             'cut off': faults.cut_off, 'heal': faults.heal,
             'part': faults.part, 'join': faults.join,
             'lengthen': faults.lengthen, 'shorten': faults.shorten,
+            'deafen': faults.deafen, 'hear': faults.hear,
+            'lose': faults.lose, 'lose none': faults.lose_none,
             'set votes': faults.set_votes, 'expect': faults.expect, 'reload': faults.reload,
             'fill shm': faults.fill_shm, 'free shm': faults.free_shm,
             'starve': crew.starve, 'feed': crew.feed,

@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 from judge import Fate, Judge, Said, Settings, Span
+from look import Look
 from told import Log
 
 SETTINGS = Settings(stale_after=5, poll_interval=1)
@@ -125,31 +126,46 @@ PAGES = [
 ]
 
 
-# Corosync is frozen for longer than the exporter waits: it gives the connection up, and is told all
-# anew.
+# However long corosync is frozen, the connection stands, and is told what was missed.
 LONG_FREEZE = [Span(40, 40.1), Span(100, 100.1)]
 LONG_FREEZE_STORY = [line for line in STORY if line[0] < 40] + [
-    (100.2, 'QUORUM', 'lib_exit_fn: conn=0xa'),
     (101.0, 'QUORUM', 'Sync members[3]: 1 2 3'),
     (101.0, 'QUORUM', 'Sync joined[2]: 2 3'),
     (101.0, 'QUORUM', 'Sync left[2]: 2 3'),
     (101.0, 'QUORUM', 'sending nodelist notification to (nil), length = 84'),
     (101.0, 'QUORUM', 'sending quorum notification to (nil), length = 60/68'),
     (101.0, 'MAIN', 'Completed service synchronization, ready to provide service.'),
+]
+LONG_FREEZE_PAGES = PAGES[:-1] + [
+    page(90, ALL, 5, 2, 5, 7, 3, 1, up=False),
+    page(103.5, ALL, 5, 2, 6, 7, 4, 2),
+]
+
+# In it, the exporter ended that connection, and made another one.
+GIVEN_UP = [
+    (100.2, 'QUORUM', 'lib_exit_fn: conn=0xa'),
     (102.0, 'QB', 'IPC credentials authenticated (/dev/shm/qb-8-42-30-abcdef/qb)'),
     (102.0, 'QUORUM', 'lib_init_fn: conn=0xc'),
     (102.0, 'QUORUM', 'got trackstart request on 0xc'),
     (102.0, 'QUORUM', 'sending nodelist notification to 0xc, length = 76'),
     (102.0, 'QUORUM', 'sending quorum notification to 0xc, length = 60/68'),
 ]
-LONG_FREEZE_PAGES = PAGES[:-1] + [
-    page(90, ALL, 5, 2, 5, 7, 3, 1, up=False),
-    page(103.5, ALL, 5, 2, 6, 7, 3, 1),
-]
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """What of corosync-quorumtool's page counts here."""
+
+    quorate: bool
+    members: int
+
+
+def look(seconds, status=Seen(True, 3)):
+    return Look(moment(seconds - 0.1), moment(seconds), status)
 
 
 def verdicts(story=tuple(STORY), pages=tuple(PAGES), pid=PID, freeze=(FROZEN, THAWED), starved=(),
-             stalls=()):
+             stalls=(), looks=()):
     """What the judge says to each page."""
     with tempfile.NamedTemporaryFile('w') as file:
         for seconds, subsystem, text in story:
@@ -161,7 +177,7 @@ def verdicts(story=tuple(STORY), pages=tuple(PAGES), pid=PID, freeze=(FROZEN, TH
         log.read()
     fate = Fate([span(DEATH)], [list(map(span, freeze))], list(starved))
     judge = Judge(pid, log, fate, SETTINGS, [(moment(begin), moment(end)) for begin, end in stalls])
-    return [judge.hold(said) for said in pages]
+    return [judge.hold(said, looks) for said in pages]
 
 
 def is_noticed(**doctored):
@@ -245,6 +261,39 @@ class JudgeTest(unittest.TestCase):
             with self.subTest(stalls=stalls):
                 self.assertEqual(not is_noticed(pages=pages, stalls=stalls), is_excused)
 
+    def test_who_is_called_silent_though_a_tool_was_answered_is_noticed(self):
+        # A sync that does not end: a request may wait, and so long it may be silent.
+        story = [*STORY, (60.0, 'QUORUM', 'Sync members[3]: 1 2 3')]
+        pages = [*PAGES, page(70, ALL, 5, 2, 6, 7, 4, 2, up=False)]
+        for looks, is_excused in (
+                ([], True), ([look(69.8)], False), ([look(69.8, None)], True),
+                ([look(69)], True), ([look(70.2)], True)):
+            with self.subTest(looks=looks):
+                self.assertEqual(not is_noticed(story=story, pages=pages, looks=looks), is_excused)
+        starved = [[moment(69), moment(72)]]
+        self.assertFalse(is_noticed(story=story, pages=pages, looks=[look(69.8)], starved=starved))
+
+    def test_who_has_just_woken_up_may_be_called_silent_for_a_moment(self):
+        for seconds, is_excused in ((52.3, True), (52.9, True), (53.6, False)):
+            pages = [*PAGES[:-1], page(seconds + 0.1, ALL, 5, 2, 5, 7, 3, 1, up=False), PAGES[-1]]
+            if seconds > 53:
+                pages[-2] = page(seconds + 0.1, ALL, 5, 2, 6, 7, 4, 2, up=False)
+            with self.subTest(seconds=seconds):
+                self.assertEqual(not is_noticed(pages=pages, looks=[look(seconds)]), is_excused)
+
+    def test_a_page_that_a_tool_contradicts_is_noticed(self):
+        # Both before and after it, and nothing came in between.
+        for before, after, is_excused in (
+                (look(6), look(9), True), (look(6, Seen(False, 3)), look(9, Seen(False, 3)), False),
+                (look(6, Seen(True, 2)), look(9, Seen(True, 2)), False),
+                (look(6, Seen(True, 2)), look(9), True),
+                (look(6, Seen(True, 2)), look(11, Seen(True, 2)), True),
+                (look(7.5, Seen(True, 2)), look(9, Seen(True, 2)), True),
+                (look(6, None), look(9, None), True)):
+            pages = [*PAGES[:3], again(PAGES[2], 8), *PAGES[3:]]
+            with self.subTest(before=before, after=after):
+                self.assertEqual(not is_noticed(pages=pages, looks=[before, after]), is_excused)
+
     def test_each_loss_has_a_tolerance_of_its_own(self):
         story, pages = STORY[:], PAGES[:]
         for number in range(1, 31):
@@ -265,22 +314,20 @@ class JudgeTest(unittest.TestCase):
         moved = dataclasses.replace(moved, lost_seconds=moved.lost_seconds + 0.001)
         self.assertTrue(is_noticed(story=story, pages=[*pages, moved]))
 
-    def test_a_connection_is_given_up_in_a_long_freeze_only(self):
+    def test_a_connection_outlasts_a_long_freeze(self):
         long = {'story': LONG_FREEZE_STORY, 'freeze': LONG_FREEZE}
         self.assertFalse(is_noticed(pages=LONG_FREEZE_PAGES, **long))
-        for doctored in ({'joins': {1: 0, 2: 4, 3: 4}}, {'membership_changes': 5}, {'up': False}):
+        for doctored in ({'joins': {1: 0, 2: 3, 3: 3}}, {'membership_changes': 5}, {'up': False}):
             with self.subTest(doctored):
                 last = dataclasses.replace(LONG_FREEZE_PAGES[-1], **doctored)
                 self.assertTrue(is_noticed(pages=[*LONG_FREEZE_PAGES[:-1], last], **long))
-        # Thawed before that, the connection stands.
-        self.assertTrue(is_noticed(story=LONG_FREEZE_STORY, freeze=[FROZEN, Span(70, 70.1)],
-                                   pages=LONG_FREEZE_PAGES))
-        # One that nobody gave up is told of the sync.
-        story = [line for line in LONG_FREEZE_STORY if '0xa' not in line[2] or line[0] < 100]
-        self.assertTrue(is_noticed(story=story, freeze=LONG_FREEZE, pages=[
-            *LONG_FREEZE_PAGES[:-1],
-            dataclasses.replace(LONG_FREEZE_PAGES[-1], joins={1: 0, 2: 4, 3: 4},
-                                leaves={1: 0, 2: 2, 3: 2})]))
+        # Given up, it is told the members only.
+        story = sorted([*LONG_FREEZE_STORY, *GIVEN_UP], key=lambda line: line[0])
+        missed = dataclasses.replace(LONG_FREEZE_PAGES[-1], joins={1: 0, 2: 3, 3: 3},
+                                     leaves={1: 0, 2: 1, 3: 1})
+        for last in (LONG_FREEZE_PAGES[-1], missed):
+            self.assertTrue(is_noticed(story=story, freeze=LONG_FREEZE,
+                                       pages=[*LONG_FREEZE_PAGES[:-1], last]))
 
     def test_nodes_are_missed_once_they_have_names(self):
         for index, said in enumerate(PAGES[1:], 1):

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A storm of faults over real clusters: every page says what corosync's log says that it was told.
 
-An exporter on each node is scraped all the time, and each page judged; see judge.py. When the
-storm rests, the pages also say what corosync's tools say. It begins with the command to have the
-same storm again.
+An exporter on each node is scraped all the time, and each page judged; see judge.py. Somebody asks
+corosync-quorumtool meanwhile: while it is answered, corosync_up is not 0. When the storm rests, the
+pages also say what corosync's tools say. It begins with the command to have the same storm again.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import case
 from exposition import Page
 from mischief import Faults
 from judge import Judge, Said, Settings
+from look import Looker
 from scraper import Scraper
 from stalls import stalled
 from storm import Storm
@@ -31,6 +32,7 @@ FLAGS = (f'--corosync.stale-after={SETTINGS.stale_after}s',
          f'--corosync.poll-interval={SETTINGS.poll_interval}s')
 
 SCRAPE_INTERVAL = 0.25
+LOOK_INTERVAL = 1.5
 
 # What a scrape should take. On a busy machine so few may take longer, up to case.SCRAPE_SECONDS,
 GOOD_SCRAPE_SECONDS = 0.25
@@ -67,6 +69,9 @@ class TruthCase(case.ClusterCase):
 
     def start(self):
         self.faults = Faults(self.lab)
+        self.addCleanup(self.faults.end_traffic)
+        self.lookers = {node: Looker(self.lab, node, LOOK_INTERVAL) for node in self.lab.nodes}
+        self.addCleanup(lambda: [looker.stop() for looker in self.lookers.values()])
         self.logs = {node: Log(self.lab.log_file(node)) for node in self.lab.nodes}
         self.scrapes = 0
         self.seconds = []  # of those that are held to their time
@@ -162,6 +167,7 @@ class TruthCase(case.ClusterCase):
         if node in self.faults.frozen:
             until = min(until, self.faults.fates[node].freezes[-1][0].begin - WRITTEN_SECONDS)
         self.logs[node].read()
+        looks = self.lookers[node].looks[:]
         for scrape in watch.scraper.take(until):
             self.scrapes += 1
             # Just before or after a stall the machine has much to catch up on.
@@ -175,7 +181,7 @@ class TruthCase(case.ClusterCase):
                                 f'node {node} at {_clock(scrape.begin)}: {scrape.error}')
                 continue
             said = Said.by(Page(scrape.text), scrape.begin, scrape.end)
-            if wrong := watch.judge.hold(said):
+            if wrong := watch.judge.hold(said, looks):
                 raise Untrue(watch.exporter, said, wrong)
 
     def _assert_scrapes_are_fast(self):
@@ -283,4 +289,4 @@ def come_first():
 if __name__ == '__main__':
     OPTIONS = options()
     come_first()
-    case.main()
+    case.main('iptables')

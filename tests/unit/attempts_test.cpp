@@ -67,8 +67,15 @@ TEST_F(AttemptsTest, ASuccessBeginsAfresh) {
   EXPECT_EQ(*attempts_.due() - now_, 5s);
 }
 
-TEST_F(AttemptsTest, AnotherKindOfEndBeginsAfresh) {
-  pauses(4, [&](SteadyTime now) { attempts_.interrupted(now); });
+TEST_F(AttemptsTest, OnlyASuccessBeginsAfresh) {
+  bool fails = false;
+  EXPECT_EQ(pauses(8,
+                   [&](SteadyTime now) {
+                     fails = !fails;
+                     fails ? attempts_.failed(now) : attempts_.interrupted(now);
+                   }),
+            (std::vector{1s, 10s, 4s, 40s, 16s, 60s, 60s, 60s}));
+  attempts_.succeeded(now_, Cost::little);
   attempts_.failed(now_);
   EXPECT_EQ(*attempts_.due() - now_, 1s);
 }
@@ -82,9 +89,22 @@ TEST_F(AttemptsTest, AReadingThatCostAConnectionIsMadeHalfAsOften) {
 TEST_F(AttemptsTest, UrgencyCutsAPauseButAsksNoMoreOftenThanThePoll) {
   pauses(5, [&](SteadyTime now) { attempts_.interrupted(now); });
   attempts_.interrupted(now_);  // a minute
+  EXPECT_FALSE(attempts_.may_try(now_ + 59s, false));
   EXPECT_FALSE(attempts_.may_try(now_ + 4999ms, true));
-  EXPECT_FALSE(attempts_.may_try(now_ + 5s, false));
-  EXPECT_TRUE(attempts_.may_try(now_ + 5s, true));
+  EXPECT_EQ(attempts_.due(), now_ + 5s) << "it is not forgotten";
+  EXPECT_TRUE(attempts_.may_try(now_ + 5s, false));
+}
+
+TEST_F(AttemptsTest, UrgencyCutsThePauseAfterAReadingThatCostAConnection) {
+  attempts_.succeeded(now_, Cost::connection);
+  EXPECT_FALSE(attempts_.may_try(now_ + 1s, true));
+  EXPECT_EQ(attempts_.due(), now_ + 5s);
+}
+
+TEST(ShortLivedAttemptsTest, AReadingThatCostAConnectionIsMadeAgainBeforeItIsTooOld) {
+  Attempts attempts{Timing{.poll_interval = 5s, .stale_after = 10s}};
+  attempts.succeeded(SteadyTime{1h}, Attempts::Cost::connection);
+  EXPECT_EQ(attempts.due(), SteadyTime{1h + 5s});
 }
 
 TEST_F(AttemptsTest, UrgencyDoesNotOverruleARefusal) {

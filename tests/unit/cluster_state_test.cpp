@@ -237,7 +237,11 @@ INSTANTIATE_TEST_SUITE_P(
                       WordCase{"link_statistics_read", LinkStatisticsRead{}, true},
                       WordCase{"totem_read", TotemRead{}, true},
                       WordCase{"reading_refused", ReadingFailed{.failure = refused}, true},
-                      WordCase{"reading_failed", ReadingFailed{.failure = lost}, false}),
+                      WordCase{"reading_failed", ReadingFailed{.failure = lost}, false},
+                      WordCase{"reading_interrupted", ReadingInterrupted{}, false},
+                      WordCase{"call_cancelled", CallCancelled{.call = "cmap_get"}, false},
+                      WordCase{"answered", Answered{.at = beginning.steady + 20s}, true},
+                      WordCase{"answered_long_ago", Answered{.at = beginning.steady}, false}),
     [](const auto& row) { return row.param.name; });
 
 TEST(ClusterStateTest, WithoutAProviderAVerdictIsStillAWord) {
@@ -264,6 +268,28 @@ TEST(ClusterStateTest, ConnectingIsAWord) {
 TEST(ClusterStateTest, NobodyIsSilentWhoIsNotConnected) {
   const Story story = three_quorate().disconnect();
   EXPECT_FALSE(is_silent(story.state(), story.now().steady + 1h));
+  EXPECT_EQ(silence(story.state(), story.now().steady), std::nullopt);
+}
+
+TEST(ClusterStateTest, SilenceIsTheTimeSinceTheLastWord) {
+  Story story = three_quorate().wait(20s);
+  EXPECT_EQ(silence(story.state(), story.now().steady), 20s);
+  story.then(Answered{.at = story.now().steady - 3s});
+  EXPECT_EQ(silence(story.state(), story.now().steady), 3s);
+  story.then(Answered{.at = story.now().steady - 7s});
+  EXPECT_EQ(silence(story.state(), story.now().steady), 3s) << "an older word comes late";
+  EXPECT_EQ(silence(story.state(), story.now().steady - 10s), 0s) << "never negative";
+}
+
+TEST(ClusterStateTest, CallsThatWereTakenBackAreCounted) {
+  const ClusterState state = three_quorate()
+                                 .then(CallCancelled{.call = "cmap_get"})
+                                 .then(CallCancelled{.call = "votequorum_getinfo"})
+                                 .then(CallCancelled{.call = "cmap_get"})
+                                 .disconnect()
+                                 .state();
+  const decltype(state.cancelled_calls) expected{{"cmap_get", 2}, {"votequorum_getinfo", 1}};
+  EXPECT_EQ(state.cancelled_calls, expected);
 }
 
 // ---- Quorum ------------------------------------------------------------------------------------
@@ -522,32 +548,6 @@ TEST(ClusterStateTest, ASeenNodeTakenOutOfTheConfigurationKeepsItsName) {
   EXPECT_FALSE(state.nodes.at(id(2)).configured);
 }
 
-TEST(ClusterStateTest, ANodeThatWasTakenOutIsNoMemberAndNotMissed) {
-  const ConfigurationRead both = configuration(
-      {{id(1), {.name = "one", .configured = true}}, {id(2), {.name = "two", .configured = true}}});
-  const ConfigurationRead without = configuration({{id(1), {.name = "one", .configured = true}},
-                                                   {id(2), {.name = "two", .configured = false}}});
-  Story story = three_quorate();
-  story.read(both).node_list({.ring = ring(1, 12), .members = ids({1}), .left = ids({2})});
-  EXPECT_EQ(is_member(story.state(), id(1)), true);
-  EXPECT_EQ(is_member(story.state(), id(2)), false);
-
-  story.read(without);
-  EXPECT_EQ(is_member(story.state(), id(2)), std::nullopt);
-  EXPECT_EQ(story.state().nodes.at(id(2)).leaves, 1) << "should it come back";
-
-  story.node_list({.ring = ring(1, 16), .members = ids({1, 2}), .joined = ids({2})});
-  EXPECT_EQ(is_member(story.state(), id(2)), true) << "corosync comes before its configuration";
-}
-
-TEST(ClusterStateTest, WithoutANodeListEveryNodeThatWasSeenIsMissed) {
-  Story story = three_quorate();
-  story.node_list({.ring = ring(1, 12), .members = ids({1}), .left = ids({2})})
-      .read(configuration({{id(1), {.name = "one", .configured = false}},
-                           {id(2), {.name = "two", .configured = false}}}));
-  EXPECT_EQ(is_member(story.state(), id(2)), false);
-}
-
 TEST(ClusterStateTest, AnUnseenNodeTakenOutOfTheConfigurationIsForgotten) {
   Story story = three_quorate();
   story.read(configuration({{id(9), {.name = "nine", .configured = true}}}));
@@ -645,6 +645,28 @@ TEST_P(SourceTest, ThatNeverSucceededHasNoSuccess) {
   const ClusterState state =
       three_quorate().then(ReadingFailed{.source = GetParam().source, .failure = lost}).state();
   const SourceStatus expected{.up = false, .last_success = std::nullopt, .failure = lost};
+  EXPECT_EQ(state.sources.at(GetParam().source), expected);
+}
+
+TEST_P(SourceTest, AnInterruptionTakesNothingAway) {
+  Story story = three_quorate();
+  story.read(GetParam().success).wait(3s);
+  const Present before = *story.state().present;
+  story.then(ReadingInterrupted{.source = GetParam().source});
+  const SourceStatus expected{.up = true, .last_success = beginning.steady, .interrupted = true};
+  EXPECT_EQ(story.state().sources.at(GetParam().source), expected);
+  EXPECT_EQ(*story.state().present, before);
+  EXPECT_TRUE(is_current(story.state(), GetParam().source, story.now().steady));
+  EXPECT_FALSE(is_current(story.state(), GetParam().source, beginning.steady + 15s + 1ns));
+  EXPECT_FALSE(story.read(GetParam().success).state().sources.at(GetParam().source).interrupted);
+}
+
+TEST_P(SourceTest, AnInterruptionLeavesTheFailureThatCameBefore) {
+  const ClusterState state = three_quorate()
+                                 .then(ReadingFailed{.source = GetParam().source, .failure = lost})
+                                 .then(ReadingInterrupted{.source = GetParam().source})
+                                 .state();
+  const SourceStatus expected{.up = false, .failure = lost, .interrupted = true};
   EXPECT_EQ(state.sources.at(GetParam().source), expected);
 }
 

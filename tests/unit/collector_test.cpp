@@ -417,11 +417,31 @@ TEST_F(CollectorTest, WaitsAtTheEndForACorosyncThatStopsToo) {
   EXPECT_EQ(fake_corosync::open_handles(), 0U);
 }
 
+TEST_F(CollectorTest, DoesNotWaitAtTheEndWhereACallWasTakenBack) {
+  fake_corosync::hang("cmap_get");
+  collector_->read({.has_provider = true});
+  ASSERT_TRUE(fake_corosync::wait_until_hanging("cmap_get"));
+  collector_->take_back_overdue(much_later());
+  wait_until_done();
+  fake_corosync::release("cmap_get");
+  const SteadyTime begin = current_moment().steady;
+  EXPECT_TRUE(collector_->stop(connect(), 5min));
+  EXPECT_LT(current_moment().steady - begin, 20s);
+}
+
 TEST_F(CollectorTest, LosesPatienceWithACorosyncThatDoesNotEnd) {
   auto subscription = connect();
   fake_corosync::begin_to_stop();
   EXPECT_TRUE(collector_->stop(std::move(subscription), 500ms));
   EXPECT_GT(fake_corosync::open_handles(), 0U);
+}
+
+TEST_F(CollectorTest, TakesItsCallBackWhenItStopsToo) {
+  auto subscription = connect();
+  fake_corosync::hang("quorum_trackstop");
+  const SteadyTime begin = current_moment().steady;
+  EXPECT_TRUE(collector_->stop(std::move(subscription), 5min));
+  EXPECT_LT(current_moment().steady - begin, 20s) << "its limit is a quarter of a second";
 }
 
 TEST_F(CollectorTest, DropsWhatHasNotBegunWhenItStops) {

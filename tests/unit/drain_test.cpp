@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -59,6 +60,18 @@ TEST_F(DrainTest, ADeadConnectionWaitsForAsLongAsTheProcessExists) {
   EXPECT_TRUE(drain_.next_look());
   drain_.empty(now_ + 59s);
   EXPECT_EQ(fake_corosync::open_handles(), 1U);
+}
+
+TEST_F(DrainTest, AnExitIsExpectedOnlyOfACorosyncThatHungUp) {
+  EXPECT_FALSE(drain_.expects_exit());
+  auto ours = connect();
+  const std::vector descriptors{ours->descriptor()};
+  shutdown(descriptors.front(), SHUT_RDWR);
+  drain_.add(std::move(ours), descriptors, now_, Drain::EndedBy::us);
+  EXPECT_TRUE(drain_.next_look());
+  EXPECT_FALSE(drain_.expects_exit());
+  add(connect_and_hang_up());
+  EXPECT_TRUE(drain_.expects_exit());
 }
 
 TEST_F(DrainTest, ADeadConnectionIsFinalizedOnceTheProcessIsGone) {

@@ -313,6 +313,36 @@ TEST(MomentaryFamiliesTest, ASourceThatNeverSucceededHasNoAge) {
   EXPECT_FALSE(text.family_set().contains("corosync_exporter_source_age_seconds"));
 }
 
+TEST(MomentaryFamiliesTest, OfASourceThatWasOnlyInterruptedNothingIsKnown) {
+  Story story = Story{}.connect().then(ReadingInterrupted{.source = Source::cfg});
+  const PageText text = page(story);
+  EXPECT_FALSE(text.family_set().contains("corosync_exporter_source_up"));
+  EXPECT_FALSE(text.family_set().contains("corosync_exporter_source_age_seconds"));
+}
+
+TEST(MomentaryFamiliesTest, AnInterruptedSourceStaysUpWhileItsAgeGrows) {
+  Story story = quorate();
+  const PageText before = page(story);
+  story.wait(20s);
+  for (const Source source : {Source::votequorum, Source::cmap, Source::cfg}) {
+    story.then(ReadingInterrupted{.source = source});
+  }
+  story.then(Answered{.at = story.now().steady}).wait(2s);
+  const PageText text = page(story);
+  EXPECT_EQ(text.at("corosync_up"), 1);
+  EXPECT_EQ(text.at("corosync_exporter_silence_seconds"), 2);
+  EXPECT_EQ(text.at(R"(corosync_exporter_source_up{source="votequorum"})"), 1);
+  EXPECT_GE(text.at(R"(corosync_exporter_source_age_seconds{source="votequorum"})"), 22);
+  EXPECT_TRUE(before.family_set().contains("corosync_votequorum_present_votes"));
+  EXPECT_FALSE(text.family_set().contains("corosync_votequorum_present_votes")) << "too old";
+}
+
+TEST(MomentaryFamiliesTest, ThereIsNoSilenceWithoutAConnection) {
+  Story story = quorate();
+  story.disconnect();
+  EXPECT_FALSE(page(story).family_set().contains("corosync_exporter_silence_seconds"));
+}
+
 TEST(MomentaryFamiliesTest, ACallInFlightShowsHowLongItHasWaited) {
   EXPECT_EQ(page({}, beginning.steady).at("corosync_exporter_call_in_flight_seconds"), 0);
   EXPECT_EQ(page({}, beginning.steady, {.call_in_flight = 12500ms})

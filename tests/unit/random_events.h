@@ -27,7 +27,9 @@ class RandomEvents {
     return std::chrono::milliseconds{chance(15) ? below(40'000) : below(3'000)};
   }
 
-  Event event() {
+  // `now`: of an answer, which may be told late.
+  Event event(SteadyTime now = {}) {
+    now_ = now;
     if (!connected_ && !chance(20)) {  // those 20 come late
       return try_to_connect();
     }
@@ -80,7 +82,7 @@ class RandomEvents {
 
   Event end_of_reading() {
     const auto source = static_cast<Source>(below(3));
-    switch (below(5)) {
+    switch (below(6)) {
       case 0:
         return LocalNodeRead{.id = node()};
       case 1:
@@ -89,6 +91,8 @@ class RandomEvents {
         return ReadingInterrupted{.source = source};
       case 3:
         return CallCancelled{.call = name()};
+      case 4:
+        return Answered{.at = now_ - std::chrono::milliseconds{below(3000)}};
       default:
         return ReadingFailed{.source = source, .failure = failure()};
     }
@@ -188,6 +192,7 @@ class RandomEvents {
 
   std::mt19937 engine_;
   bool connected_ = false;
+  SteadyTime now_{};
 };
 
 }  // namespace corosync_exporter

@@ -48,7 +48,7 @@ TEST(RandomEventsTest, TheCoreAgreesWithTheReference) {
     for (int i = 0; i < events_a_course; ++i) {
       const Duration pause = random.pause();
       now = {.steady = now.steady + pause, .system = now.system + pause};
-      const Event event = random.event();
+      const Event event = random.event(now.steady);
       state = apply(std::move(state), event, now);
       reference.happened(event, now);
       course.events.push_back({now, event});
@@ -85,7 +85,7 @@ TEST(RandomEventsTest, WhatIsToldAddsUpToWhatIsCounted) {
       const Duration pause = random.pause();
       now = {.steady = now.steady + pause, .system = now.system + pause};
       const ClusterState before = state;
-      state = apply(std::move(state), random.event(), now);
+      state = apply(std::move(state), random.event(now.steady), now);
       // Time passes first, and then something happens: two steps, as in the program.
       const SteadyTime until = std::max(noted_until, now.steady);
       std::vector<Change> changes = changes_between(before, noted_until, before, until);
@@ -126,7 +126,7 @@ TEST(RandomEventsTest, NoCounterEverFalls) {
       const Duration pause = random.pause();
       now = {.steady = now.steady + pause, .system = now.system + pause};
       const ClusterState before = state;
-      state = apply(std::move(state), random.event(), now);
+      state = apply(std::move(state), random.event(now.steady), now);
       ASSERT_GE(state.connects, before.connects);
       ASSERT_GE(state.quorum.changes, before.quorum.changes);
       ASSERT_GE(state.quorum.losses, before.quorum.losses);

@@ -470,7 +470,7 @@ TEST_P(LastingTest, ARefusalIsMetTwentyTimes) {
   EXPECT_EQ(fake_corosync::calls(GetParam().call), 20U);
 }
 
-TEST_P(LastingTest, ACallThatIsNotAnsweredIsMadeFourteenTimesAndTakenBack) {
+TEST_P(LastingTest, ACallThatIsNotAnsweredIsMadeThirteenTimesAndTakenBack) {
   fake_corosync::hang(GetParam().call);
   const std::jthread other{[&](const std::stop_token& stop) {
     while (!stop.stop_requested()) {
@@ -521,6 +521,27 @@ TEST_F(ReadingsTest, WhatIsPutOffOnAFreshConnectionTooIsInterruptedAndSoIsTheRes
   EXPECT_EQ(interrupted[1].source, Source::cfg);
   EXPECT_EQ(sources_read(events), std::vector{Source::votequorum});
   EXPECT_EQ(readings_.due(), now_ + 5s);
+}
+
+TEST_F(ReadingsTest, WhatIsPutOffProvesNoLife) {
+  read();
+  fake_corosync::control_flow();
+  fake_corosync::fail_always("votequorum_initialize", CS_ERR_TRY_AGAIN);  // as without room for it
+  const auto events = read();
+  EXPECT_TRUE(has<ReadingInterrupted>(events));
+  EXPECT_FALSE(has<Answered>(events));
+}
+
+TEST_F(ReadingsTest, UrgencyThatComesTooEarlyIsNotForgotten) {
+  read();
+  fake_corosync::control_flow();
+  read();
+  const SteadyTime last_try = now_;
+  now_ += 1s;
+  Request request = everything();
+  request.urgent = true;
+  EXPECT_TRUE(read(request).empty());
+  EXPECT_EQ(readings_.due(), last_try + 5s);
 }
 
 TEST_F(ReadingsTest, AnInterruptedReadingSaysWhenCorosyncLastAnswered) {

@@ -445,6 +445,26 @@ TEST_F(WatcherTest, DuringASyncOnlyVotequorumIsAsked) {
   }));
 }
 
+TEST_F(WatcherTest, WhatIsDueDuringASyncWaitsForItsEnd) {
+  Timing timing = quick();
+  timing.poll_interval = 300ms;
+  start(timing);
+  run_until_settled();
+  fake_corosync::control_flow();  // what is then read on a fresh connection has a time when it is due
+  ASSERT_TRUE(run_until([&] { return fake_corosync::calls("corosync_cfg_initialize") >= 2; }));
+  fake_corosync::change([](Cluster& cluster) { cluster.ring = {.nodeid = 1, .seq = 12}; });
+  fake_corosync::send_quorum_nodelist();
+  ASSERT_TRUE(run_until([&] { return is_syncing(state_); }));
+  const SteadyTime begin = now();
+  ASSERT_TRUE(run_until([&] { return now() - begin > 3 * timing.poll_interval; }));
+  const std::uint64_t published = generation_;
+  ASSERT_TRUE(run_until([&] { return now() - begin > 6 * timing.poll_interval; }));
+  EXPECT_LT(generation_ - published, 50U) << "it is not asked for again and again";
+  fake_corosync::send_quorum_quorum();
+  const std::size_t asked = fake_corosync::calls("corosync_cfg_local_get");
+  ASSERT_TRUE(run_until([&] { return fake_corosync::calls("corosync_cfg_local_get") > asked; }));
+}
+
 TEST_F(WatcherTest, StatisticsAreReadAsSoonAsASyncHasEnded) {
   Timing timing = quick();
   timing.poll_interval = 1h;
