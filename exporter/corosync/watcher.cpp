@@ -218,11 +218,13 @@ void Watcher::watch() {
   const SteadyTime now = current_moment().steady;
   collector_.take_back_overdue(now);
   prober_.take_back_overdue(now);
-  if (collector_.is_busy() && now - polled_at_ >= timing_.call_limit) {
+  const auto waiting = collector_.waiting();
+  const Duration waited = waiting ? now - waiting->since : Duration::zero();
+  // One call, or many that were answered late: either way it may be some time until a word comes.
+  if (collector_.is_busy() && std::max(waited, now - polled_at_) >= timing_.call_limit) {
     prove_life();
   }
-  const auto waiting = collector_.waiting();
-  if (!subscription_ && waiting && now - waiting->since >= timing_.stale_after &&
+  if (!subscription_ && waiting && waited >= timing_.stale_after &&
       !std::exchange(hang_told_, true)) {
     log_.warn("corosync does not answer", {{"call", waiting->call}});
   }
