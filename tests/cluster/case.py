@@ -342,13 +342,17 @@ def _skip(reason):
     sys.exit(SKIPPED)
 
 
-def main(*tools, https=False):
-    """Runs the tests of the calling file; tools are programs it needs besides corosync's own."""
+def main(*tools, https=False, built=()):
+    """Runs the tests of the calling file; tools are programs it needs besides corosync's own, built
+    what of tests/cluster has to be compiled."""
     os.environ['PATH'] += ':/usr/sbin:/sbin'
     if reason := _reason_to_skip(tools):
         _skip(reason)
     if not exporter.program().exists():
         sys.exit(f'{exporter.program()} is not there; COROSYNC_EXPORTER names the program to test')
+    for name in built:
+        if not exporter.built(name).exists():
+            _skip(f'{name} was not built; deploy/packages test installs what it needs')
     if https and not exporter.serves_https():
         _skip(f"{exporter.program()} has the system's HTTP library, without TLS; deploy/civetweb "
               'fetches one to build')

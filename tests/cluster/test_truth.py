@@ -289,4 +289,4 @@ def come_first():
 if __name__ == '__main__':
     OPTIONS = options()
     come_first()
-    case.main('iptables')
+    case.main('iptables', built=['cpg_traffic'])
