@@ -42,7 +42,7 @@ configure_file(${CMAKE_CURRENT_LIST_DIR}/config.cmake.in ${generated}/config.cma
 
 add_custom_command(
   OUTPUT ${generated}/corosync-exporter.8
-  COMMAND $<TARGET_FILE:corosync-exporter> --help > ${generated}/help
+  COMMAND corosync-exporter --help > ${generated}/help
   COMMAND ${CMAKE_CURRENT_LIST_DIR}/manual ${generated}/corosync-exporter.8.in
     < ${generated}/help > ${generated}/corosync-exporter.8
   DEPENDS corosync-exporter ${CMAKE_CURRENT_LIST_DIR}/manual ${generated}/corosync-exporter.8.in

@@ -262,10 +262,12 @@ class FiveNodesTest(TruthCase):
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--seed', type=int, default=random.randrange(1_000_000))
+    parser.add_argument('--seed', type=int, default=random.randrange(1_000_000),
+                        help='$COROSYNC_EXPORTER_STORM may hold this and the other options')
     parser.add_argument('--duration', type=float, default=60, metavar='SECONDS')
     parser.add_argument('--nodes', type=int, choices=(3, 5), help='both, one after the other')
-    chosen, rest = parser.parse_known_args()
+    chosen, rest = parser.parse_known_args(
+        os.environ.get('COROSYNC_EXPORTER_STORM', '').split() + sys.argv[1:])
     if chosen.nodes:
         rest.append({3: 'ThreeNodesTest', 5: 'FiveNodesTest'}[chosen.nodes])
     sys.argv[1:] = rest

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Directories with a Debian in them, made of packages from where this machine has its own.
 
