@@ -12,8 +12,8 @@ _LEAST_SHARE = 0.25
 
 _INTERVAL = 0.02
 
-# Shorter ones are every tolerance's own business.
-_SHORTEST = 0.05
+# Shorter ones are every tolerance's own business; several of these in a row are not.
+_SHORTEST = 0.02
 
 
 class Stopwatch:

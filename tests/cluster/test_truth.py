@@ -41,6 +41,9 @@ SLOW_SHARE = 0.01
 # of at least so many of all: the others were close to a stall, or of a starved exporter.
 TIMED_SHARE = 0.2
 
+# After a stall of so long the machine has much to catch up on, and just before it had.
+STALL_SECONDS = 0.05
+
 # Until corosync's log is in its file.
 WRITTEN_SECONDS = 1
 
@@ -170,9 +173,8 @@ class TruthCase(case.ClusterCase):
         looks = self.lookers[node].looks[:]
         for scrape in watch.scraper.take(until):
             self.scrapes += 1
-            # Just before or after a stall the machine has much to catch up on.
-            if not (scrape.excused
-                    or stalled(self.stalls.spans, scrape.begin - 1, scrape.end + 1)):
+            still = stalled(self.stalls.spans, scrape.begin - 1, scrape.end + 1)
+            if not scrape.excused and still < STALL_SECONDS:
                 self.seconds.append(scrape.seconds)
                 self.assertLess(scrape.seconds, case.SCRAPE_SECONDS,
                                 f'a scrape of node {node} at {_clock(scrape.begin)}')

@@ -131,7 +131,9 @@ TEST_F(CollectorTest, TellsWhyItCannotConnectAndLeavesNoHandle) {
   EXPECT_TRUE(report.is_refusal);
   EXPECT_EQ(report.failure.error, "CS_ERR_ACCESS");
   EXPECT_EQ(report.failure.call, "votequorum_trackstart");
-  EXPECT_EQ(fake_corosync::open_handles(), 0U);
+  wait_until_idle();
+  EXPECT_EQ(fake_corosync::open_handles(Service::quorum), 0U);
+  EXPECT_EQ(fake_corosync::open_handles(Service::votequorum), 0U);
 }
 
 TEST_F(CollectorTest, ReportsReadingsWithTheirTime) {

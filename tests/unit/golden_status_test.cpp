@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -223,7 +224,9 @@ TEST(StatusPageTest, AStackOf100KiBIsEnough) {
 
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  ASSERT_EQ(pthread_attr_setstacksize(&attributes, 102400), 0);
+  const long size =
+      std::max(102400L, sysconf(_SC_THREAD_STACK_MIN));  // arm64 has a minimum of 128 KiB
+  ASSERT_EQ(pthread_attr_setstacksize(&attributes, size), 0);
   pthread_t thread{};
   const auto write = [](void* raw) -> void* {
     auto& at_work = *static_cast<Work*>(raw);

@@ -9,7 +9,9 @@
 #include <openssl/x509v3.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -727,7 +729,9 @@ TEST_F(TlsTest, AStackOf100KiBIsEnough) {
 
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  ASSERT_EQ(pthread_attr_setstacksize(&attributes, 102400), 0);
+  const long size =
+      std::max(102400L, sysconf(_SC_THREAD_STACK_MIN));  // arm64 has a minimum of 128 KiB
+  ASSERT_EQ(pthread_attr_setstacksize(&attributes, size), 0);
   pthread_t thread{};
   const auto handshake = [](void* raw) -> void* {
     auto& at_work = *static_cast<Work*>(raw);

@@ -86,7 +86,7 @@ TEST_P(ConnectErrorTest, IsOvercomeByTheTryAfterIt) {
   EXPECT_EQ(state_.connect_errors, expected);
   EXPECT_EQ(state_.connects, 1U);
   EXPECT_EQ(state_.disconnected_by, std::nullopt);
-  EXPECT_EQ(fake_corosync::open_handles(), 6U);  // two to listen on, four to read from
+  expect_no_other_handles();
 }
 
 TEST_P(ConnectErrorTest, IsOvercomeWheneverItEndsAndToldOnce) {
@@ -98,7 +98,7 @@ TEST_P(ConnectErrorTest, IsOvercomeWheneverItEndsAndToldOnce) {
   fake_corosync::stop_failing(call());
   run_until_settled();
   EXPECT_GE(count(), 5U);
-  EXPECT_EQ(fake_corosync::open_handles(), 6U);
+  expect_no_other_handles();
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -132,7 +132,7 @@ TEST_P(DispatchErrorTest, IsTheEndOfTheConnectionAndTheBeginningOfAnother) {
   run_until_settled();
   EXPECT_EQ(lost_by_, failure(call(), error().name));
   EXPECT_TRUE(state_.connect_errors.empty());
-  EXPECT_EQ(fake_corosync::open_handles(), 6U);
+  expect_no_other_handles();
   EXPECT_EQ(state_.quorum.changes, 0U);
   EXPECT_EQ(state_.membership.changes, 0U);
 }

@@ -67,6 +67,10 @@ class WatcherTest : public CorosyncTest {
              std::ranges::all_of(state_.sources, [](const auto& entry) { return entry.second.up; });
     }));
   }
+  // Than two to listen on and four to read from; what came before them is finalized a little later.
+  void expect_no_other_handles() {
+    EXPECT_TRUE(run_until([] { return fake_corosync::open_handles() == 6; }));
+  }
   void run_until_disconnected() {
     ASSERT_TRUE(run_until([&] { return !state_.present && state_.disconnected_by; }));
   }
