@@ -12,7 +12,7 @@
 #include <thread>
 #include <utility>
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 // More than the server has threads; closed ones are looked for no later.
@@ -109,4 +109,4 @@ void Gate::forget_closed() {
   });
 }
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

@@ -16,7 +16,7 @@
 
 #include "web/network.h"
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 
 class Gate {
  public:
@@ -51,4 +51,4 @@ class Gate {
   std::vector<Connection> connections_;
 };
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

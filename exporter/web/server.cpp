@@ -25,7 +25,7 @@
 #include "web/gate.h"
 #include "web/live_config.h"
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 // A client that has connected and says nothing stays in the kernel for so long, and costs no
@@ -549,11 +549,11 @@ std::optional<std::chrono::steady_clock::time_point> Server::handling_since() co
   return core_->handling_since();
 }
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web
 
 // What the civetweb that is built with the program calls in place of accept(2), see civetweb.cmake.
 extern "C" int corosync_exporter_accept(int listener, sockaddr* address, socklen_t* length) {
-  auto* gate = corosync_exporter::gate_of_this_thread;
+  auto* gate = corosync_exporter::web::gate_of_this_thread;
   return gate != nullptr ? gate->accept(listener, address, length)
                          : ::accept(listener, address, length);
 }

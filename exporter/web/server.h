@@ -26,7 +26,7 @@
 struct mg_connection;
 struct mg_context;
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 
 class LiveConfig;
 
@@ -82,4 +82,4 @@ class Server {
   std::unique_ptr<Core> core_;
 };
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

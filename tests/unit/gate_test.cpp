@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 class GateTest : public testing::Test {
@@ -158,4 +158,4 @@ TEST_F(GateTest, ManyAddressesThatAreGoneAreForgotten) {
 }
 
 }  // namespace
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

@@ -36,7 +36,7 @@
 
 #include "web/live_config.h"
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 using namespace std::chrono_literals;
@@ -709,4 +709,4 @@ TEST(ServerSignalsTest, SignalsAreLeftToTheThreadThatWaitsForThem) {
 }
 
 }  // namespace
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

@@ -27,7 +27,7 @@
 
 #include "temporary.h"
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 using testing::EndsWith;
@@ -844,4 +844,4 @@ TEST_F(TlsTest, OpenSslsErrorQueueIsLeftAsItWas) {
 }
 
 }  // namespace
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web
