@@ -14,7 +14,8 @@
 #include "model/timeline.h"
 #include "options.h"
 #include "web/live_config.h"
-#include "web/server.h"
+#include "web/request_counter.h"
+#include "web/routes.h"
 
 namespace corosync_exporter {
 

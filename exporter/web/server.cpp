@@ -11,19 +11,18 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <ctime>
 #include <exception>
 #include <filesystem>
 #include <future>
+#include <mutex>
 #include <optional>
-#include <set>
 #include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
 
+#include "web/answers.h"
 #include "web/gate.h"
-#include "web/live_config.h"
 
 namespace corosync_exporter::web {
 namespace {
@@ -37,12 +36,6 @@ constexpr std::chrono::seconds between_warnings{10};
 
 // At the end, for what is being answered.
 constexpr std::chrono::milliseconds last_answers{20};
-
-constexpr int not_found = 404;
-constexpr int method_not_allowed = 405;
-constexpr int unauthorized = 401;
-constexpr int too_many_requests = 429;
-constexpr int internal_error = 500;
 
 // A thread serves one connection: so many clients may dawdle before others have to wait. An address
 // has a third of them at most. More threads would take more memory: some 75 KiB each, once all have
@@ -169,60 +162,10 @@ class Library {
   Library& operator=(const Library&) = delete;
 };
 
-std::string date() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  std::array<char, sizeof("Thu, 01 Jan 1970 00:00:00 GMT")> text{};
-  const std::size_t length =
-      std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &utc);
-  return {text.data(), length};
-}
-
-Response plain(int status) {
-  return {.status = status,
-          .body = std::to_string(status) + " " + mg_get_response_code_text(nullptr, status) + "\n"};
-}
-
-// `name` in its usual spelling, which all of ours have.
-bool has_header(const Response& response, std::string_view name) {
-  return std::ranges::find(response.headers, name, &std::pair<std::string, std::string>::first) !=
-         response.headers.end();
-}
-
-enum class Body { sent, omitted };
-
-std::string message_of(const Response& response, Body body) {
-  std::string message;
-  constexpr std::size_t head_size = 512;  // more than enough, mostly
-  message.reserve(head_size + response.body.size());
-  message += "HTTP/1.1 " + std::to_string(response.status) + " ";
-  message += mg_get_response_code_text(nullptr, response.status);
-  message += "\r\nDate: " + date();
-  message += "\r\nContent-Type: " + response.content_type;
-  message += "\r\nContent-Length: " + std::to_string(response.body.size());
-  message += "\r\n";
-  if (!has_header(response, "X-Content-Type-Options")) {
-    message += "X-Content-Type-Options: nosniff\r\n";
-  }
-  message += "Connection: close\r\n";
-  for (const auto& [name, value] : response.headers) {
-    message += name;
-    message += ": ";
-    message += value;
-    message += "\r\n";
-  }
-  message += "\r\n";
-  if (body == Body::sent) {
-    message += response.body;
-  }
-  return message;
-}
-
 void send(mg_connection* connection, const Response& response) {
   const char* method = mg_get_request_info(connection)->request_method;  // null: not understood
-  const bool is_head = method != nullptr && std::string_view(method) == "HEAD";
-  const std::string message = message_of(response, is_head ? Body::omitted : Body::sent);
+  const std::string message =
+      message_of(response, method == nullptr ? "" : method, std::chrono::system_clock::now());
   // One write: the client never waits for the rest. A client that has gone needs no answer.
   mg_write(connection, message.data(), message.size());
 }
@@ -251,55 +194,11 @@ class Seldom {
   std::chrono::steady_clock::time_point next_;
 };
 
-// When each handler began that is running.
-class Running {
- public:
-  using Time = std::chrono::steady_clock::time_point;
-
-  // For as long as it runs.
-  class Turn {
-   public:
-    explicit Turn(Running& running) : running_{running} {
-      const std::lock_guard lock{running_.mutex_};
-      began_ = running_.began_.insert(std::chrono::steady_clock::now());
-    }
-    ~Turn() {
-      const std::lock_guard lock{running_.mutex_};
-      running_.began_.erase(began_);
-    }
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-
-   private:
-    Running& running_;
-    std::multiset<Time>::iterator began_;
-  };
-
-  [[nodiscard]] std::optional<Time> since() const {
-    const std::lock_guard lock{mutex_};
-    return began_.empty() ? std::nullopt : std::optional{*began_.begin()};
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::multiset<Time> began_;
-};
-
 // civetweb's accepting thread has no other place for it: its accept() gets no context.
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
 thread_local Gate* gate_of_this_thread = nullptr;
 
 }  // namespace
-
-void RequestCounter::count(int status) {
-  const std::lock_guard lock{mutex_};
-  ++answered_[status];
-}
-
-std::map<int, std::uint64_t> RequestCounter::answered() const {
-  const std::lock_guard lock{mutex_};
-  return answered_;
-}
 
 // civetweb, and what its callbacks get as their context.
 class Server::Core {
@@ -307,7 +206,7 @@ class Server::Core {
   Core(std::span<const ListenAddress> addresses, std::vector<Route> routes,
        const LiveConfig& config, RequestCounter& counter, const Logger& logger)
       : library_(config.tls() != nullptr),
-        routes_(std::move(routes)),
+        routes_(std::move(routes), config, logger),
         config_(config),
         counter_(counter),
         logger_(logger),
@@ -346,7 +245,9 @@ class Server::Core {
 
   [[nodiscard]] std::vector<std::uint16_t> ports() const { return ports_of(context_.get()); }
 
-  [[nodiscard]] std::optional<Running::Time> handling_since() const { return running_.since(); }
+  [[nodiscard]] std::optional<Running::Time> handling_since() const {
+    return routes_.handling_since();
+  }
 
  private:
   ContextPtr start(const std::string& ports) {
@@ -374,52 +275,14 @@ class Server::Core {
     return std::exchange(start_messages_, {});
   }
 
-  [[nodiscard]] Response try_to_answer(const mg_connection* connection) {
-    try {
-      return answer(connection);
-    } catch (const std::exception& error) {
-      logger_.error("cannot answer", {{"path", mg_get_request_info(connection)->local_uri_raw},
-                                      {"error", error.what()}});
-      return plain(internal_error);
-    }
-  }
-
-  // As the exporter-toolkit does: who asks too often gets no headers of the configuration's.
   [[nodiscard]] Response answer(const mg_connection* connection) {
-    const auto rules = config_.rules();
-    const char* authorization = mg_get_header(connection, "Authorization");
-    const Admission admission = rules->access->admit(authorization == nullptr ? "" : authorization,
-                                                     mg_get_request_info(connection)->remote_addr,
-                                                     std::chrono::steady_clock::now());
-    if (admission == Admission::too_many) {
-      return plain(too_many_requests);
-    }
-    Response response = admission == Admission::granted ? serve(connection) : plain(unauthorized);
-    if (admission == Admission::denied) {
-      response.headers.emplace_back("WWW-Authenticate", "Basic realm=\"corosync-exporter\"");
-    }
-    for (const auto& [name, value] : rules->config.headers) {
-      if (!has_header(response, name)) {  // the status page has a policy of its own
-        response.headers.emplace_back(name, value);
-      }
-    }
-    return response;
-  }
-
-  [[nodiscard]] Response serve(const mg_connection* connection) {
     const mg_request_info& request = *mg_get_request_info(connection);
-    const std::string_view method = request.request_method;
-    const auto route = std::ranges::find(routes_, request.local_uri_raw, &Route::path);
-    if (route == routes_.end()) {
-      return plain(not_found);
-    }
-    if (method != "GET" && method != "HEAD") {
-      Response response = plain(method_not_allowed);
-      response.headers = {{"Allow", "GET, HEAD"}};
-      return response;
-    }
-    const Running::Turn turn{running_};
-    return route->handler();
+    const char* authorization = mg_get_header(connection, "Authorization");
+    return routes_.answer({.method = request.request_method,
+                           .path = request.local_uri_raw,
+                           .authorization = authorization == nullptr ? "" : authorization,
+                           .address = request.remote_addr},
+                          std::chrono::steady_clock::now());
   }
 
   void refuse(int descriptor, const std::string& address) {
@@ -431,7 +294,8 @@ class Server::Core {
     if (config_.tls() != nullptr) {
       return;  // nothing to be understood before a handshake
     }
-    const std::string message = message_of(plain(too_many_requests), Body::sent);
+    const std::string message =
+        message_of(error_response(too_many_requests), "", std::chrono::system_clock::now());
     ::send(descriptor, message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 
@@ -479,7 +343,7 @@ class Server::Core {
     try {
       // Or civetweb would read the rest of the request, however long it is.
       mg_disable_connection_keep_alive(connection);
-      const Response response = of(connection).try_to_answer(connection);
+      const Response response = of(connection).answer(connection);
       status = response.status;
       of(connection).counter_.count(status);
       send(connection, response);
@@ -493,7 +357,7 @@ class Server::Core {
   static int on_error(mg_connection* connection, int status, const char* /*message*/) noexcept {
     try {
       of(connection).counter_.count(status);
-      send(connection, plain(status));
+      send(connection, error_response(status));
     } catch (...) {
       // As above.
     }
@@ -510,7 +374,7 @@ class Server::Core {
   }
 
   const Library library_;
-  const std::vector<Route> routes_;
+  Routes routes_;
   const LiveConfig& config_;
   RequestCounter& counter_;
   const Logger& logger_;
@@ -523,7 +387,6 @@ class Server::Core {
   Seldom refusals_;
   Seldom exhaustions_;
   Gate gate_;
-  Running running_;
 
   ContextPtr context_;  // last, so that its threads end first
 };
@@ -545,9 +408,7 @@ Server::~Server() = default;
 
 std::vector<std::uint16_t> Server::ports() const { return core_->ports(); }
 
-std::optional<std::chrono::steady_clock::time_point> Server::handling_since() const {
-  return core_->handling_since();
-}
+std::optional<Running::Time> Server::handling_since() const { return core_->handling_since(); }
 
 }  // namespace corosync_exporter::web
 
