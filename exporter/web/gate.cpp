@@ -2,9 +2,12 @@
 #include "web/gate.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -15,8 +18,10 @@
 namespace corosync_exporter::web {
 namespace {
 
-// More than the server has threads; closed ones are looked for no later.
-constexpr std::size_t most_remembered = 256;
+// A client that has connected and says nothing stays in the kernel for so long, and costs no
+// thread.
+constexpr int defer_seconds = 3600;
+
 constexpr std::chrono::milliseconds exhausted_pause{50};
 
 const sockaddr_in& as_ipv4(const sockaddr_storage& address) {
@@ -35,17 +40,23 @@ std::string address_text(const sockaddr_storage& peer) {
   return inet_ntop(peer.ss_family, address, text.data(), text.size()) != nullptr ? text.data() : "";
 }
 
-bool is_same_port(const sockaddr_storage& one, const sockaddr_storage& other) {
-  return one.ss_family == other.ss_family &&
-         (one.ss_family == AF_INET ? as_ipv4(one).sin_port == as_ipv4(other).sin_port
-                                   : as_ipv6(one).sin6_port == as_ipv6(other).sin6_port);
-}
-
 }  // namespace
 
-Gate::Gate(std::size_t limit, Callbacks callbacks)
-    : limit_{limit}, callbacks_{std::move(callbacks)} {
-  connections_.reserve(most_remembered);
+Gate::Gate(Connections& connections, Callbacks callbacks)
+    : connections_{connections}, callbacks_{std::move(callbacks)} {}
+
+int Gate::listen(int descriptor, int backlog) noexcept {
+  try {
+    if (setsockopt(descriptor, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_seconds,
+                   sizeof(defer_seconds)) != 0) {
+      callbacks_.not_deferred(errno);
+    }
+    listeners_.push_back(descriptor);
+  } catch (const std::exception&) {
+    errno = ENOMEM;
+    return -1;
+  }
+  return ::listen(descriptor, backlog);
 }
 
 int Gate::accept(int listener, sockaddr* address, socklen_t* length) noexcept {
@@ -62,7 +73,7 @@ int Gate::accept(int listener, sockaddr* address, socklen_t* length) noexcept {
       errno = error;
       return -1;
     }
-    if (admit(descriptor, peer)) {
+    if (connections_.add(descriptor, network_of(reinterpret_cast<const sockaddr&>(peer)))) {
       std::memcpy(address, &peer, std::min(*length, peer_length));
       *length = peer_length;
       return descriptor;
@@ -78,35 +89,15 @@ int Gate::accept(int listener, sockaddr* address, socklen_t* length) noexcept {
   return -1;
 }
 
-bool Gate::admit(int descriptor, const sockaddr_storage& peer) {
-  // The descriptor was free: whoever had it is gone.
-  std::erase_if(connections_, [&](const Connection& old) { return old.descriptor == descriptor; });
-  const Connection fresh{.descriptor = descriptor,
-                         .network = network_of(reinterpret_cast<const sockaddr&>(peer)),
-                         .peer = peer};
-  const auto is_full = [&] {
-    const auto held = std::ranges::count(connections_, fresh.network, &Connection::network);
-    return static_cast<std::size_t>(held) >= limit_ || connections_.size() >= most_remembered;
-  };
-  if (is_full()) {
-    forget_closed();
-    if (is_full()) {
-      return false;
-    }
-  }
-  connections_.push_back(fresh);
-  return true;
+int Gate::close(int descriptor) noexcept {
+  connections_.remove(descriptor);  // first: its number may be another connection's at once
+  return ::close(descriptor);
 }
 
-void Gate::forget_closed() {
-  std::erase_if(connections_, [](const Connection& connection) {
-    sockaddr_storage peer{};
-    socklen_t length = sizeof(peer);
-    // The descriptor may have become something else.
-    return getpeername(connection.descriptor, reinterpret_cast<sockaddr*>(&peer), &length) != 0 ||
-           network_of(reinterpret_cast<const sockaddr&>(peer)) != connection.network ||
-           !is_same_port(peer, connection.peer);
-  });
+void Gate::stop_listening() {
+  for (const int listener : listeners_) {
+    ::shutdown(listener, SHUT_RD);
+  }
 }
 
 }  // namespace corosync_exporter::web

@@ -2,34 +2,27 @@
 #include "web/server.h"
 
 #include <civetweb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <exception>
-#include <filesystem>
 #include <future>
 #include <mutex>
 #include <optional>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "web/answers.h"
+#include "web/connections.h"
 #include "web/gate.h"
+#include "web/hooks.h"
 
 namespace corosync_exporter::web {
 namespace {
-
-// A client that has connected and says nothing stays in the kernel for so long, and costs no
-// thread.
-constexpr int defer_seconds = 3600;
 
 // What civetweb keeps saying need not be said more often.
 constexpr std::chrono::seconds between_warnings{10};
@@ -70,70 +63,7 @@ std::vector<std::uint16_t> ports_of(const mg_context* context) {
   return ports;
 }
 
-std::optional<std::uint16_t> local_port(int descriptor) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof(address);
-  if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
-    return std::nullopt;
-  }
-  switch (address.ss_family) {
-    case AF_INET:
-      return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
-    case AF_INET6:
-      return ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
-    default:
-      return std::nullopt;
-  }
-}
-
-enum class SocketKind { listener, connection };
-
-// civetweb hands its sockets to nobody, so they are known by their ports. None where there is no
-// /proc.
-std::vector<int> sockets(SocketKind kind, const std::vector<std::uint16_t>& ports) {
-  std::vector<int> found;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", ignored)) {
-    const int descriptor = std::stoi(entry.path().filename());
-    const auto port = local_port(descriptor);
-    int listens = 0;
-    socklen_t length = sizeof(listens);
-    if (port && std::ranges::find(ports, *port) != ports.end() &&
-        getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 &&
-        (kind == SocketKind::listener) == (listens != 0)) {
-      found.push_back(descriptor);
-    }
-  }
-  return found;
-}
-
-// civetweb's threads look up from a silent client every two seconds only, unless the client goes:
-// to them, all go now. Meanwhile a descriptor found here may be closed and taken again, by another
-// socket of a program that is about to end: no harm.
-void part_with_clients(const mg_context* context, int how) {
-  const auto ports = ports_of(context);
-  for (const SocketKind kind : {SocketKind::listener, SocketKind::connection}) {
-    for (const int descriptor : sockets(kind, ports)) {
-      ::shutdown(descriptor, how);
-    }
-  }
-}
-
-struct StopServer {
-  void operator()(mg_context* context) const noexcept {
-    try {
-      part_with_clients(context, SHUT_RD);
-      std::this_thread::sleep_for(last_answers);
-      // Also those accepted while the others were looked for, and those who do not read their
-      // answer.
-      part_with_clients(context, SHUT_RDWR);
-    } catch (const std::exception&) {
-      // Out of memory or of descriptors: it stops all the same, only later.
-    }
-    mg_stop(context);
-  }
-};
-using ContextPtr = std::unique_ptr<mg_context, StopServer>;
+using ContextPtr = std::unique_ptr<mg_context, decltype(&mg_stop)>;
 
 // Threads started meanwhile take no signal: these are for the thread that waits for them.
 class SignalsBlocked {
@@ -194,10 +124,6 @@ class Seldom {
   std::chrono::steady_clock::time_point next_;
 };
 
-// civetweb's accepting thread has no other place for it: its accept() gets no context.
-// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
-thread_local Gate* gate_of_this_thread = nullptr;
-
 }  // namespace
 
 // civetweb, and what its callbacks get as their context.
@@ -210,10 +136,11 @@ class Server::Core {
         config_(config),
         counter_(counter),
         logger_(logger),
-        gate_(connections_of_one_address,
+        gate_(connections_,
               {.refused = [this](int descriptor,
                                  const std::string& address) { refuse(descriptor, address); },
-               .exhausted = [this](int error) { exhausted(error); }}) {
+               .exhausted = [this](int error) { exhausted(error); },
+               .not_deferred = [this](int error) { not_deferred(error); }}) {
     const std::vector<SocketAddress> resolved = resolve_all(addresses, civetweb_has_ipv6());
     context_ = start(port_options(resolved, config.tls() != nullptr));
     const auto messages = end_of_start();
@@ -229,17 +156,17 @@ class Server::Core {
       (void)context_.release();  // to stop it would be to wait for that thread
       throw CannotListen("cannot serve HTTP: no thread for accepting connections can be started");
     }
-    for (const int descriptor : sockets(SocketKind::listener, ports())) {
-      if (setsockopt(descriptor, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_seconds,
-                     sizeof(defer_seconds)) != 0) {
-        logger_.warn("silent connections cost threads",
-                     {{"reason", std::system_category().message(errno)}});
-      }
-    }
   }
 
-  // Nobody's password is worth waiting for now.
-  ~Core() { config_.rules()->access->end(); }
+  // civetweb's threads look up from a silent client every two seconds only, unless the client goes:
+  // to them, all go now.
+  ~Core() {
+    config_.rules()->access->end();  // nobody's password is worth waiting for
+    gate_.stop_listening();
+    connections_.shut_down(SHUT_RD);  // who has asked gets an answer
+    connections_.wait_until_none(last_answers);
+    connections_.shut_down(SHUT_RDWR);  // also those who do not read theirs
+  }
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
@@ -266,7 +193,10 @@ class Server::Core {
                        "enable_auth_domain_check", "no", "access_control_allow_origin", "",
                        "enable_directory_listing", "no", static_cast<const char*>(nullptr)};
     const SignalsBlocked blocked;
-    return ContextPtr{mg_start(&callbacks, this, options.data())};
+    use_gate(&gate_);
+    ContextPtr context{mg_start(&callbacks, this, options.data()), mg_stop};
+    use_gate(nullptr);
+    return context;
   }
 
   std::vector<std::string> end_of_start() {
@@ -306,6 +236,11 @@ class Server::Core {
     }
   }
 
+  void not_deferred(int error) {
+    logger_.warn("silent connections cost threads",
+                 {{"reason", std::system_category().message(error)}});
+  }
+
   void hear(bool of_client, const char* message) {
     const std::lock_guard lock{mutex_};
     if (!serves_) {
@@ -325,9 +260,9 @@ class Server::Core {
 
   static void* on_thread(const mg_context* context, int type) noexcept {
     constexpr int accepting = 0;
+    Core& core = *static_cast<Core*>(mg_get_user_data(context));
+    use_gate(&core.gate_);
     if (type == accepting) {
-      Core& core = *static_cast<Core*>(mg_get_user_data(context));
-      gate_of_this_thread = &core.gate_;
       core.accepts_.set_value();
     }
     return nullptr;
@@ -386,9 +321,10 @@ class Server::Core {
   Seldom messages_;
   Seldom refusals_;
   Seldom exhaustions_;
+  Connections connections_{connections_of_one_address};
   Gate gate_;
 
-  ContextPtr context_;  // last, so that its threads end first
+  ContextPtr context_{nullptr, mg_stop};  // last, so that its threads end first
 };
 
 Server::Server(std::span<const ListenAddress> addresses, std::vector<Route> routes,
@@ -411,10 +347,3 @@ std::vector<std::uint16_t> Server::ports() const { return core_->ports(); }
 std::optional<Running::Time> Server::handling_since() const { return core_->handling_since(); }
 
 }  // namespace corosync_exporter::web
-
-// What the civetweb that is built with the program calls in place of accept(2), see civetweb.cmake.
-extern "C" int corosync_exporter_accept(int listener, sockaddr* address, socklen_t* length) {
-  auto* gate = corosync_exporter::web::gate_of_this_thread;
-  return gate != nullptr ? gate->accept(listener, address, length)
-                         : ::accept(listener, address, length);
-}
