@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "web/gate.h"
 
-#include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
@@ -24,20 +24,12 @@ constexpr int defer_seconds = 3600;
 
 constexpr std::chrono::milliseconds exhausted_pause{50};
 
-const sockaddr_in& as_ipv4(const sockaddr_storage& address) {
-  return reinterpret_cast<const sockaddr_in&>(address);
-}
-
-const sockaddr_in6& as_ipv6(const sockaddr_storage& address) {
-  return reinterpret_cast<const sockaddr_in6&>(address);
-}
-
-std::string address_text(const sockaddr_storage& peer) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  const void* address = peer.ss_family == AF_INET
-                            ? static_cast<const void*>(&as_ipv4(peer).sin_addr)
-                            : &as_ipv6(peer).sin6_addr;
-  return inet_ntop(peer.ss_family, address, text.data(), text.size()) != nullptr ? text.data() : "";
+// In numbers.
+std::string address_of(const sockaddr_storage& peer, socklen_t length) {
+  std::array<char, NI_MAXHOST> text{};
+  getnameinfo(reinterpret_cast<const sockaddr*>(&peer), length, text.data(), text.size(), nullptr,
+              0, NI_NUMERICHOST);
+  return text.data();
 }
 
 }  // namespace
@@ -78,7 +70,7 @@ int Gate::accept(int listener, sockaddr* address, socklen_t* length) noexcept {
       *length = peer_length;
       return descriptor;
     }
-    callbacks_.refused(descriptor, address_text(peer));
+    callbacks_.refused(descriptor, address_of(peer, peer_length));
   } catch (const std::exception&) {
     // Out of memory.
   }
