@@ -51,7 +51,7 @@ class Gate {
  private:
   Connections& connections_;
   const Callbacks callbacks_;
-  std::vector<int> listeners_;  // no more once there are threads
+  std::vector<int> listeners_;  // all there are before the first thread
 };
 
 }  // namespace corosync_exporter::web

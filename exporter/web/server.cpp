@@ -200,7 +200,7 @@ class Server::Core {
   }
 
   std::vector<std::string> end_of_start() {
-    const std::lock_guard lock{mutex_};
+    const std::lock_guard lock{start_mutex_};
     serves_ = true;
     return std::exchange(start_messages_, {});
   }
@@ -242,14 +242,23 @@ class Server::Core {
   }
 
   void hear(bool of_client, const char* message) {
-    const std::lock_guard lock{mutex_};
-    if (!serves_) {
-      start_messages_.emplace_back(message);
-    } else if (of_client) {
+    if (is_of_start(message)) {
+      return;
+    }
+    if (of_client) {
       logger_.debug("HTTP client", {{"message", message}});
     } else if (messages_.is_due()) {
       logger_.warn("HTTP server", {{"message", message}});
     }
+  }
+
+  // Then it is kept until the end of the start, which knows what to make of it.
+  bool is_of_start(const char* message) {
+    const std::lock_guard lock{start_mutex_};
+    if (!serves_) {
+      start_messages_.emplace_back(message);
+    }
+    return !serves_;
   }
 
   // civetweb's callbacks, called on its threads. No exception may cross the C frames below them.
@@ -314,10 +323,11 @@ class Server::Core {
   RequestCounter& counter_;
   const Logger& logger_;
 
-  std::mutex mutex_;
+  std::mutex start_mutex_;  // of the two below
   bool serves_ = false;
-  std::promise<void> accepts_;
   std::vector<std::string> start_messages_;
+
+  std::promise<void> accepts_;
   Seldom messages_;
   Seldom refusals_;
   Seldom exhaustions_;
