@@ -20,7 +20,7 @@ namespace {
 constexpr int service_unavailable = 503;
 constexpr const char* exposition_type = "text/plain; version=0.0.4; charset=utf-8";
 
-Response metrics(const Facts& facts, Page& page, ProcessText* process) {
+web::Response metrics(const Facts& facts, Page& page, ProcessText* process) {
   // The facts first, then the time: nothing on the page is younger than its moment.
   const auto newest = facts.newest.read();
   const std::shared_ptr<const ClusterState> state{newest, &newest->state};  // keeps all of it
@@ -37,7 +37,7 @@ Response metrics(const Facts& facts, Page& page, ProcessText* process) {
       .body = page.text(state, now, self, process != nullptr ? process->at(now) : std::string{})};
 }
 
-Response ready(const Facts& facts) {
+web::Response ready(const Facts& facts) {
   const auto newest = facts.newest.read();
   const std::string reason = why_not_up(newest->state, current_moment().steady);
   if (reason.empty()) {
@@ -52,7 +52,7 @@ Status status_now(const Facts& facts) {
   return status_of(*newest, current_moment());
 }
 
-Response status(const Facts& facts) {
+web::Response status(const Facts& facts) {
   return {.content_type = "application/json",
           .body = status_json(status_now(facts), version(), revision()),
           .headers = {{"Cache-Control", "no-store"}}};
@@ -71,7 +71,7 @@ std::string fresh_nonce() {
   return nonce;
 }
 
-Response front_page(const Facts& facts, const std::string& telemetry_path) {
+web::Response front_page(const Facts& facts, const std::string& telemetry_path) {
   const PageFrame frame{
       .nonce = fresh_nonce(), .version = std::string{version()}, .metrics_path = telemetry_path};
   return {.content_type = "text/html; charset=utf-8",
@@ -83,8 +83,8 @@ Response front_page(const Facts& facts, const std::string& telemetry_path) {
 
 }  // namespace
 
-std::vector<Route> endpoints(const Options& options, const Facts& facts,
-                             std::shared_ptr<Page> page) {
+std::vector<web::Route> endpoints(const Options& options, const Facts& facts,
+                                  std::shared_ptr<Page> page) {
   const auto process = options.process ? std::make_shared<ProcessText>() : nullptr;
   return {
       {.path = options.telemetry_path,
@@ -93,7 +93,7 @@ std::vector<Route> endpoints(const Options& options, const Facts& facts,
       {.path = "/",
        .handler = [&facts, path = options.telemetry_path] { return front_page(facts, path); }},
       {.path = "/api/v1/status", .handler = [&facts] { return status(facts); }},
-      {.path = "/-/healthy", .handler = [] { return Response{.body = "Healthy.\n"}; }},
+      {.path = "/-/healthy", .handler = [] { return web::Response{.body = "Healthy.\n"}; }},
       {.path = "/-/ready", .handler = [&facts] { return ready(facts); }},
   };
 }

@@ -14,20 +14,21 @@
 #include "model/timeline.h"
 #include "options.h"
 #include "web/live_config.h"
-#include "web/server.h"
+#include "web/request_counter.h"
+#include "web/routes.h"
 
 namespace corosync_exporter {
 
 // Where answers take their facts from. Called on HTTP threads, several at a time.
 struct Facts {
   const SnapshotCell<Snapshot>& newest;
-  const RequestCounter& requests;
-  const LiveConfig& web_config;
+  const web::RequestCounter& requests;
+  const web::LiveConfig& web_config;
   std::function<std::optional<SteadyTime>()> waiting_since;  // of the call to corosync under way
 };
 
 // `facts` outlives the routes; `page` is kept by them.
-[[nodiscard]] std::vector<Route> endpoints(const Options& options, const Facts& facts,
-                                           std::shared_ptr<Page> page);
+[[nodiscard]] std::vector<web::Route> endpoints(const Options& options, const Facts& facts,
+                                                std::shared_ptr<Page> page);
 
 }  // namespace corosync_exporter

@@ -105,7 +105,7 @@ int run(EventLoop& loop, Watcher& watcher, const ServiceManager& manager) {
   return status;
 }
 
-bool answers(const Server& server) {
+bool answers(const web::Server& server) {
   const auto since = server.handling_since();
   return !since || current_moment().steady - *since < handler_patience;
 }
@@ -119,7 +119,7 @@ int serve(const Options& options, const Logger& log) {
   const ServiceManager manager{[](const char* name) { return std::getenv(name); }};
   exit_on_signals();
   std::signal(SIGHUP, SIG_IGN);  // what is about to be read need not be reread
-  LiveConfig web_config{options.web_config_file, log};
+  web::LiveConfig web_config{options.web_config_file, log};
   SnapshotCell<Snapshot> newest{
       {.state = {.stale_after = options.stale_after},
        .timeline = std::make_shared<const Timeline>(current_moment().system)}};
@@ -135,7 +135,7 @@ int serve(const Options& options, const Logger& log) {
         newest.publish(std::move(fresh));
       }};
 
-  RequestCounter requests;
+  web::RequestCounter requests;
   const Facts facts{.newest = newest,
                     .requests = requests,
                     .web_config = web_config,
@@ -143,9 +143,9 @@ int serve(const Options& options, const Logger& log) {
                       const auto waiting = watcher.waiting();
                       return waiting ? std::optional{waiting->since} : std::nullopt;
                     }};
-  const Server server{options.listen_addresses,
-                      endpoints(options, facts, std::make_shared<Page>(build())), web_config,
-                      requests, log};
+  const web::Server server{options.listen_addresses,
+                           endpoints(options, facts, std::make_shared<Page>(build())), web_config,
+                           requests, log};
 
   stop_on_signals(loop);
   const Watchdog watchdog{loop, manager, [&server] { return answers(server); }};
@@ -212,7 +212,7 @@ int main(int argc, char** argv) {
   } catch (const UsageError& error) {
     complain(error);
     return exit_usage;
-  } catch (const WebConfigError& error) {
+  } catch (const web::WebConfigError& error) {
     complain(error);
     return exit_usage;
   } catch (const std::exception& error) {

@@ -208,7 +208,9 @@ void describe(CLI::App& app, Options& options) {
       app, "--web.listen-address", "ADDRESS",
       "Where to serve: host:port, :port for all addresses, [::1]:port. May be repeated. "
       "Default: :10056",
-      [&](const auto& value) { options.listen_addresses.push_back(parse_listen_address(value)); },
+      [&](const auto& value) {
+        options.listen_addresses.push_back(web::parse_listen_address(value));
+      },
       Repeat::allowed);
   add(app, "--web.telemetry-path", "PATH", "Path of the metrics. Default: /metrics",
       [&](const auto& value) { options.telemetry_path = parse_telemetry_path(value); });

@@ -18,7 +18,7 @@
 namespace corosync_exporter {
 
 struct Options {
-  std::vector<ListenAddress> listen_addresses{{.host = "", .port = 10056}};  // never empty
+  std::vector<web::ListenAddress> listen_addresses{{.host = "", .port = 10056}};  // never empty
   std::string telemetry_path = "/metrics";
   std::optional<std::filesystem::path> web_config_file{};
   bool links = true;

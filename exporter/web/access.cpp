@@ -14,7 +14,7 @@
 
 #include "web/bcrypt.h"
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 using std::chrono::nanoseconds;
@@ -284,4 +284,4 @@ void AccessRules::end() {
   }
 }
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

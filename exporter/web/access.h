@@ -22,7 +22,7 @@
 #include "web/network.h"
 #include "web/web_config.h"
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 
 using AccessTime = std::chrono::steady_clock::time_point;
 
@@ -149,4 +149,4 @@ class AccessRules {
   std::optional<PasswordCheck> passwords_;
 };
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

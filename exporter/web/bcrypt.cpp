@@ -8,7 +8,7 @@
 #include <memory>
 #include <stdexcept>
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 // "$2y$10$", 22 characters of salt, 31 of digest.
@@ -52,4 +52,4 @@ bool bcrypt_matches(const std::string& password, const std::string& hash) {
   return CRYPTO_memcmp(ours.data(), known.data(), digest_length) == 0;
 }
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 
 // The base-2 logarithm of the hash's rounds, from 4 to 31; none where it is not a whole bcrypt hash
 // ($2a$, $2b$ or $2y$): what crypt(3) would quietly take for another kind of hash.
@@ -17,4 +17,4 @@ namespace corosync_exporter {
 // memory. REQUIRES: bcrypt_cost(hash). The password holds no NUL and has less than 512 bytes.
 [[nodiscard]] bool bcrypt_matches(const std::string& password, const std::string& hash);
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

@@ -2,8 +2,9 @@
 # the code that reads files and runs programs, which is what its known vulnerabilities are in.
 #
 # Where there is no source it is the system's library. Debian's has no IPv6 (Debian 12), and no TLS that
-# works: made for OpenSSL 1.1, it says that it has TLS, and crashes at the first client. And it accepts
-# for itself, so that nothing limits the connections of an address.
+# works: made for OpenSSL 1.1, it says that it has TLS, and crashes at the first client.
+#
+# Either way CIVETWEB_HOOKS has the definitions that web/hooks.cpp is compiled with.
 
 set(source ${COROSYNC_EXPORTER_CIVETWEB_SOURCE})
 if(NOT EXISTS ${source}/src/civetweb.c)
@@ -13,6 +14,9 @@ if(NOT EXISTS ${source}/src/civetweb.c)
   find_package(civetweb REQUIRED CONFIG)
   add_library(civetweb ALIAS civetweb::civetweb)
   set(COROSYNC_EXPORTER_HAS_TLS 0)
+  foreach(function listen accept close) # ours stand before the system's own, for all that is linked
+    list(APPEND CIVETWEB_HOOKS corosync_exporter_${function}=${function})
+  endforeach()
   message(STATUS "civetweb: the system's library, without TLS; deploy/civetweb fetches one to build")
   return()
 endif()
@@ -25,8 +29,9 @@ target_compile_definitions(civetweb PRIVATE
   OPENSSL_API_3_0 NO_SSL_DL USE_IPV6
   NO_FILES NO_CGI NO_CACHING
   USE_STACK_SIZE=262144) # Debian has 100 KiB; TLS handshakes come on top of what handlers need
-# It accepts through web/server.cpp, which refuses an address more than its share.
-target_compile_definitions(civetweb PRIVATE accept=corosync_exporter_accept)
+foreach(function listen accept close) # it calls web/hooks.cpp in their place
+  target_compile_definitions(civetweb PRIVATE ${function}=corosync_exporter_${function})
+endforeach()
 target_compile_options(civetweb PRIVATE -w $<$<CONFIG:Debug>:-O1>)
 set_target_properties(civetweb PROPERTIES C_VISIBILITY_PRESET hidden)
 target_link_libraries(civetweb PRIVATE OpenSSL::SSL OpenSSL::Crypto Threads::Threads)

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "web/gate.h"
 
-#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -12,40 +15,40 @@
 #include <thread>
 #include <utility>
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
-// More than the server has threads; closed ones are looked for no later.
-constexpr std::size_t most_remembered = 256;
+// A client that has connected and says nothing stays in the kernel for so long, and costs no
+// thread.
+constexpr int defer_seconds = 3600;
+
 constexpr std::chrono::milliseconds exhausted_pause{50};
 
-const sockaddr_in& as_ipv4(const sockaddr_storage& address) {
-  return reinterpret_cast<const sockaddr_in&>(address);
-}
-
-const sockaddr_in6& as_ipv6(const sockaddr_storage& address) {
-  return reinterpret_cast<const sockaddr_in6&>(address);
-}
-
-std::string address_text(const sockaddr_storage& peer) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  const void* address = peer.ss_family == AF_INET
-                            ? static_cast<const void*>(&as_ipv4(peer).sin_addr)
-                            : &as_ipv6(peer).sin6_addr;
-  return inet_ntop(peer.ss_family, address, text.data(), text.size()) != nullptr ? text.data() : "";
-}
-
-bool is_same_port(const sockaddr_storage& one, const sockaddr_storage& other) {
-  return one.ss_family == other.ss_family &&
-         (one.ss_family == AF_INET ? as_ipv4(one).sin_port == as_ipv4(other).sin_port
-                                   : as_ipv6(one).sin6_port == as_ipv6(other).sin6_port);
+// In numbers.
+std::string address_of(const sockaddr_storage& peer, socklen_t length) {
+  std::array<char, NI_MAXHOST> text{};
+  getnameinfo(reinterpret_cast<const sockaddr*>(&peer), length, text.data(), text.size(), nullptr,
+              0, NI_NUMERICHOST);
+  return text.data();
 }
 
 }  // namespace
 
-Gate::Gate(std::size_t limit, Callbacks callbacks)
-    : limit_{limit}, callbacks_{std::move(callbacks)} {
-  connections_.reserve(most_remembered);
+Gate::Gate(Connections& connections, Callbacks callbacks)
+    : connections_{connections}, callbacks_{std::move(callbacks)} {}
+
+int Gate::listen(int descriptor, int backlog) noexcept {
+  try {
+    if (setsockopt(descriptor, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_seconds,
+                   sizeof(defer_seconds)) != 0) {
+      callbacks_.not_deferred(errno);
+    }
+    listeners_.push_back(descriptor);
+  } catch (const std::exception&) {
+    errno = ENOMEM;
+    return -1;
+  }
+  return ::listen(descriptor, backlog);
 }
 
 int Gate::accept(int listener, sockaddr* address, socklen_t* length) noexcept {
@@ -62,12 +65,12 @@ int Gate::accept(int listener, sockaddr* address, socklen_t* length) noexcept {
       errno = error;
       return -1;
     }
-    if (admit(descriptor, peer)) {
+    if (connections_.add(descriptor, network_of(reinterpret_cast<const sockaddr&>(peer)))) {
       std::memcpy(address, &peer, std::min(*length, peer_length));
       *length = peer_length;
       return descriptor;
     }
-    callbacks_.refused(descriptor, address_text(peer));
+    callbacks_.refused(descriptor, address_of(peer, peer_length));
   } catch (const std::exception&) {
     // Out of memory.
   }
@@ -78,35 +81,15 @@ int Gate::accept(int listener, sockaddr* address, socklen_t* length) noexcept {
   return -1;
 }
 
-bool Gate::admit(int descriptor, const sockaddr_storage& peer) {
-  // The descriptor was free: whoever had it is gone.
-  std::erase_if(connections_, [&](const Connection& old) { return old.descriptor == descriptor; });
-  const Connection fresh{.descriptor = descriptor,
-                         .network = network_of(reinterpret_cast<const sockaddr&>(peer)),
-                         .peer = peer};
-  const auto is_full = [&] {
-    const auto held = std::ranges::count(connections_, fresh.network, &Connection::network);
-    return static_cast<std::size_t>(held) >= limit_ || connections_.size() >= most_remembered;
-  };
-  if (is_full()) {
-    forget_closed();
-    if (is_full()) {
-      return false;
-    }
+int Gate::close(int descriptor) noexcept {
+  connections_.remove(descriptor);  // first: its number may be another connection's at once
+  return ::close(descriptor);
+}
+
+void Gate::stop_listening() {
+  for (const int listener : listeners_) {
+    ::shutdown(listener, SHUT_RD);
   }
-  connections_.push_back(fresh);
-  return true;
 }
 
-void Gate::forget_closed() {
-  std::erase_if(connections_, [](const Connection& connection) {
-    sockaddr_storage peer{};
-    socklen_t length = sizeof(peer);
-    // The descriptor may have become something else.
-    return getpeername(connection.descriptor, reinterpret_cast<sockaddr*>(&peer), &length) != 0 ||
-           network_of(reinterpret_cast<const sockaddr&>(peer)) != connection.network ||
-           !is_same_port(peer, connection.peer);
-  });
-}
-
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

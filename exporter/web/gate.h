@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who may come in: accepts connections, and refuses an address more than its share of them.
+// Where sockets come and go: lets connections in, refuses a network more than its share of them,
+// and knows each until it is closed.
 //
 // A connection holds one of the server's threads until its request is complete or has timed out.
-// Who refuses it only then has lost the thread already; so it happens here, where it costs none.
+// Who refuses it only then has lost the thread already; so it happens as it is accepted, where it
+// costs none.
 //
-// Threads: the one that accepts.
+// Threads: listen() and stop_listening() belong to who starts and ends the server, accept() to the
+// one thread that accepts; close() to any.
 #pragma once
 
 #include <sys/socket.h>
 
-#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "web/network.h"
+#include "web/connections.h"
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 
 class Gate {
  public:
@@ -26,29 +28,30 @@ class Gate {
     std::function<void(int descriptor, const std::string& address)> refused;
     // Without descriptors or memory left: `error` is the errno that says which.
     std::function<void(int error)> exhausted;
+    // Those who connect and say nothing will be let in, and cost threads.
+    std::function<void(int error)> not_deferred;
   };
 
-  // `limit`: connections of one address at a time.
-  Gate(std::size_t limit, Callbacks callbacks);
+  // REQUIRES: the connections outlive it.
+  Gate(Connections& connections, Callbacks callbacks);
+
+  // As listen(2); and who connects to it and says nothing stays in the kernel for an hour.
+  int listen(int descriptor, int backlog) noexcept;
 
   // As accept(2), without SOCK_CLOEXEC or the like; EAGAIN also after a refusal. Without
   // descriptors or memory left it takes its time, so that who calls it again at once does not spin.
   int accept(int listener, sockaddr* address, socklen_t* length) noexcept;
 
+  // As close(2), of any descriptor.
+  int close(int descriptor) noexcept;
+
+  // Ends the listening, and wakes up who waits for connections. REQUIRES: listeners are still open.
+  void stop_listening();
+
  private:
-  struct Connection {
-    int descriptor = -1;
-    Network network{};
-    sockaddr_storage peer{};
-  };
-
-  bool admit(int descriptor, const sockaddr_storage& peer);
-  void forget_closed();
-
-  const std::size_t limit_;
+  Connections& connections_;
   const Callbacks callbacks_;
-  // Nobody tells when one is closed: those that are no more are found out when it matters.
-  std::vector<Connection> connections_;
+  std::vector<int> listeners_;  // all there are before the first thread
 };
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

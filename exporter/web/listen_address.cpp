@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 [[noreturn]] void refuse(std::string_view text, std::string_view complaint) {
@@ -72,4 +72,4 @@ std::string to_string(const ListenAddress& address) {
   return host + ":" + std::to_string(address.port);
 }
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

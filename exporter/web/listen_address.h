@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 
 struct ListenAddress {
   std::string host;        // without brackets; empty: all addresses
@@ -24,4 +24,4 @@ struct ListenAddress {
 // The form that parse_listen_address reads.
 [[nodiscard]] std::string to_string(const ListenAddress& address);
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

@@ -9,7 +9,7 @@
 #include "web/tls.h"
 #endif
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 [[noreturn]] void refuse_tls(const std::filesystem::path& file, Line line,
@@ -197,4 +197,4 @@ void LiveConfig::log_remarks(const WebConfig& config) const {
   }
 }
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

@@ -29,7 +29,7 @@
 
 struct ssl_ctx_st;
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 
 class TlsContext;
 
@@ -93,4 +93,4 @@ class LiveConfig {
   std::jthread thread_;  // last: it uses all of the above
 };
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

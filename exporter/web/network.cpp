@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 Network network_of(const in_addr& address) {
@@ -48,4 +48,4 @@ Network network_of(const std::string& numeric_address) {
   return inet_pton(AF_INET6, without_zone.c_str(), &six) == 1 ? network_of(six) : Network{};
 }
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

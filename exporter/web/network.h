@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <string>
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 
 // An IPv4 address, or an IPv6 /64, which is what one is given at the least.
 struct Network {
@@ -22,4 +22,4 @@ struct Network {
 [[nodiscard]] Network network_of(const sockaddr& address);
 [[nodiscard]] Network network_of(const std::string& numeric_address);
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

@@ -2,47 +2,33 @@
 #include "web/server.h"
 
 #include <civetweb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <ctime>
 #include <exception>
-#include <filesystem>
 #include <future>
+#include <mutex>
 #include <optional>
-#include <set>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <utility>
 
+#include "web/answers.h"
+#include "web/connections.h"
 #include "web/gate.h"
-#include "web/live_config.h"
+#include "web/hooks.h"
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
-
-// A client that has connected and says nothing stays in the kernel for so long, and costs no
-// thread.
-constexpr int defer_seconds = 3600;
 
 // What civetweb keeps saying need not be said more often.
 constexpr std::chrono::seconds between_warnings{10};
 
 // At the end, for what is being answered.
 constexpr std::chrono::milliseconds last_answers{20};
-
-constexpr int not_found = 404;
-constexpr int method_not_allowed = 405;
-constexpr int unauthorized = 401;
-constexpr int too_many_requests = 429;
-constexpr int internal_error = 500;
 
 // A thread serves one connection: so many clients may dawdle before others have to wait. An address
 // has a third of them at most. More threads would take more memory: some 75 KiB each, once all have
@@ -77,70 +63,7 @@ std::vector<std::uint16_t> ports_of(const mg_context* context) {
   return ports;
 }
 
-std::optional<std::uint16_t> local_port(int descriptor) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof(address);
-  if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
-    return std::nullopt;
-  }
-  switch (address.ss_family) {
-    case AF_INET:
-      return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
-    case AF_INET6:
-      return ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
-    default:
-      return std::nullopt;
-  }
-}
-
-enum class SocketKind { listener, connection };
-
-// civetweb hands its sockets to nobody, so they are known by their ports. None where there is no
-// /proc.
-std::vector<int> sockets(SocketKind kind, const std::vector<std::uint16_t>& ports) {
-  std::vector<int> found;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", ignored)) {
-    const int descriptor = std::stoi(entry.path().filename());
-    const auto port = local_port(descriptor);
-    int listens = 0;
-    socklen_t length = sizeof(listens);
-    if (port && std::ranges::find(ports, *port) != ports.end() &&
-        getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 &&
-        (kind == SocketKind::listener) == (listens != 0)) {
-      found.push_back(descriptor);
-    }
-  }
-  return found;
-}
-
-// civetweb's threads look up from a silent client every two seconds only, unless the client goes:
-// to them, all go now. Meanwhile a descriptor found here may be closed and taken again, by another
-// socket of a program that is about to end: no harm.
-void part_with_clients(const mg_context* context, int how) {
-  const auto ports = ports_of(context);
-  for (const SocketKind kind : {SocketKind::listener, SocketKind::connection}) {
-    for (const int descriptor : sockets(kind, ports)) {
-      ::shutdown(descriptor, how);
-    }
-  }
-}
-
-struct StopServer {
-  void operator()(mg_context* context) const noexcept {
-    try {
-      part_with_clients(context, SHUT_RD);
-      std::this_thread::sleep_for(last_answers);
-      // Also those accepted while the others were looked for, and those who do not read their
-      // answer.
-      part_with_clients(context, SHUT_RDWR);
-    } catch (const std::exception&) {
-      // Out of memory or of descriptors: it stops all the same, only later.
-    }
-    mg_stop(context);
-  }
-};
-using ContextPtr = std::unique_ptr<mg_context, StopServer>;
+using ContextPtr = std::unique_ptr<mg_context, decltype(&mg_stop)>;
 
 // Threads started meanwhile take no signal: these are for the thread that waits for them.
 class SignalsBlocked {
@@ -169,60 +92,10 @@ class Library {
   Library& operator=(const Library&) = delete;
 };
 
-std::string date() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  std::array<char, sizeof("Thu, 01 Jan 1970 00:00:00 GMT")> text{};
-  const std::size_t length =
-      std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &utc);
-  return {text.data(), length};
-}
-
-Response plain(int status) {
-  return {.status = status,
-          .body = std::to_string(status) + " " + mg_get_response_code_text(nullptr, status) + "\n"};
-}
-
-// `name` in its usual spelling, which all of ours have.
-bool has_header(const Response& response, std::string_view name) {
-  return std::ranges::find(response.headers, name, &std::pair<std::string, std::string>::first) !=
-         response.headers.end();
-}
-
-enum class Body { sent, omitted };
-
-std::string message_of(const Response& response, Body body) {
-  std::string message;
-  constexpr std::size_t head_size = 512;  // more than enough, mostly
-  message.reserve(head_size + response.body.size());
-  message += "HTTP/1.1 " + std::to_string(response.status) + " ";
-  message += mg_get_response_code_text(nullptr, response.status);
-  message += "\r\nDate: " + date();
-  message += "\r\nContent-Type: " + response.content_type;
-  message += "\r\nContent-Length: " + std::to_string(response.body.size());
-  message += "\r\n";
-  if (!has_header(response, "X-Content-Type-Options")) {
-    message += "X-Content-Type-Options: nosniff\r\n";
-  }
-  message += "Connection: close\r\n";
-  for (const auto& [name, value] : response.headers) {
-    message += name;
-    message += ": ";
-    message += value;
-    message += "\r\n";
-  }
-  message += "\r\n";
-  if (body == Body::sent) {
-    message += response.body;
-  }
-  return message;
-}
-
 void send(mg_connection* connection, const Response& response) {
   const char* method = mg_get_request_info(connection)->request_method;  // null: not understood
-  const bool is_head = method != nullptr && std::string_view(method) == "HEAD";
-  const std::string message = message_of(response, is_head ? Body::omitted : Body::sent);
+  const std::string message =
+      message_of(response, method == nullptr ? "" : method, std::chrono::system_clock::now());
   // One write: the client never waits for the rest. A client that has gone needs no answer.
   mg_write(connection, message.data(), message.size());
 }
@@ -251,55 +124,7 @@ class Seldom {
   std::chrono::steady_clock::time_point next_;
 };
 
-// When each handler began that is running.
-class Running {
- public:
-  using Time = std::chrono::steady_clock::time_point;
-
-  // For as long as it runs.
-  class Turn {
-   public:
-    explicit Turn(Running& running) : running_{running} {
-      const std::lock_guard lock{running_.mutex_};
-      began_ = running_.began_.insert(std::chrono::steady_clock::now());
-    }
-    ~Turn() {
-      const std::lock_guard lock{running_.mutex_};
-      running_.began_.erase(began_);
-    }
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-
-   private:
-    Running& running_;
-    std::multiset<Time>::iterator began_;
-  };
-
-  [[nodiscard]] std::optional<Time> since() const {
-    const std::lock_guard lock{mutex_};
-    return began_.empty() ? std::nullopt : std::optional{*began_.begin()};
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::multiset<Time> began_;
-};
-
-// civetweb's accepting thread has no other place for it: its accept() gets no context.
-// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
-thread_local Gate* gate_of_this_thread = nullptr;
-
 }  // namespace
-
-void RequestCounter::count(int status) {
-  const std::lock_guard lock{mutex_};
-  ++answered_[status];
-}
-
-std::map<int, std::uint64_t> RequestCounter::answered() const {
-  const std::lock_guard lock{mutex_};
-  return answered_;
-}
 
 // civetweb, and what its callbacks get as their context.
 class Server::Core {
@@ -307,14 +132,15 @@ class Server::Core {
   Core(std::span<const ListenAddress> addresses, std::vector<Route> routes,
        const LiveConfig& config, RequestCounter& counter, const Logger& logger)
       : library_(config.tls() != nullptr),
-        routes_(std::move(routes)),
+        routes_(std::move(routes), config, logger),
         config_(config),
         counter_(counter),
         logger_(logger),
-        gate_(connections_of_one_address,
+        gate_(connections_,
               {.refused = [this](int descriptor,
                                  const std::string& address) { refuse(descriptor, address); },
-               .exhausted = [this](int error) { exhausted(error); }}) {
+               .exhausted = [this](int error) { exhausted(error); },
+               .not_deferred = [this](int error) { not_deferred(error); }}) {
     const std::vector<SocketAddress> resolved = resolve_all(addresses, civetweb_has_ipv6());
     context_ = start(port_options(resolved, config.tls() != nullptr));
     const auto messages = end_of_start();
@@ -330,23 +156,25 @@ class Server::Core {
       (void)context_.release();  // to stop it would be to wait for that thread
       throw CannotListen("cannot serve HTTP: no thread for accepting connections can be started");
     }
-    for (const int descriptor : sockets(SocketKind::listener, ports())) {
-      if (setsockopt(descriptor, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_seconds,
-                     sizeof(defer_seconds)) != 0) {
-        logger_.warn("silent connections cost threads",
-                     {{"reason", std::system_category().message(errno)}});
-      }
-    }
   }
 
-  // Nobody's password is worth waiting for now.
-  ~Core() { config_.rules()->access->end(); }
+  // civetweb's threads look up from a silent client every two seconds only, unless the client goes:
+  // to them, all go now.
+  ~Core() {
+    config_.rules()->access->end();  // nobody's password is worth waiting for
+    gate_.stop_listening();
+    connections_.shut_down(SHUT_RD);  // who has asked gets an answer
+    connections_.wait_until_none(last_answers);
+    connections_.shut_down(SHUT_RDWR);  // also those who do not read theirs
+  }
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
   [[nodiscard]] std::vector<std::uint16_t> ports() const { return ports_of(context_.get()); }
 
-  [[nodiscard]] std::optional<Running::Time> handling_since() const { return running_.since(); }
+  [[nodiscard]] std::optional<Running::Time> handling_since() const {
+    return routes_.handling_since();
+  }
 
  private:
   ContextPtr start(const std::string& ports) {
@@ -365,61 +193,26 @@ class Server::Core {
                        "enable_auth_domain_check", "no", "access_control_allow_origin", "",
                        "enable_directory_listing", "no", static_cast<const char*>(nullptr)};
     const SignalsBlocked blocked;
-    return ContextPtr{mg_start(&callbacks, this, options.data())};
+    use_gate(&gate_);
+    ContextPtr context{mg_start(&callbacks, this, options.data()), mg_stop};
+    use_gate(nullptr);
+    return context;
   }
 
   std::vector<std::string> end_of_start() {
-    const std::lock_guard lock{mutex_};
+    const std::lock_guard lock{start_mutex_};
     serves_ = true;
     return std::exchange(start_messages_, {});
   }
 
-  [[nodiscard]] Response try_to_answer(const mg_connection* connection) {
-    try {
-      return answer(connection);
-    } catch (const std::exception& error) {
-      logger_.error("cannot answer", {{"path", mg_get_request_info(connection)->local_uri_raw},
-                                      {"error", error.what()}});
-      return plain(internal_error);
-    }
-  }
-
-  // As the exporter-toolkit does: who asks too often gets no headers of the configuration's.
   [[nodiscard]] Response answer(const mg_connection* connection) {
-    const auto rules = config_.rules();
-    const char* authorization = mg_get_header(connection, "Authorization");
-    const Admission admission = rules->access->admit(authorization == nullptr ? "" : authorization,
-                                                     mg_get_request_info(connection)->remote_addr,
-                                                     std::chrono::steady_clock::now());
-    if (admission == Admission::too_many) {
-      return plain(too_many_requests);
-    }
-    Response response = admission == Admission::granted ? serve(connection) : plain(unauthorized);
-    if (admission == Admission::denied) {
-      response.headers.emplace_back("WWW-Authenticate", "Basic realm=\"corosync-exporter\"");
-    }
-    for (const auto& [name, value] : rules->config.headers) {
-      if (!has_header(response, name)) {  // the status page has a policy of its own
-        response.headers.emplace_back(name, value);
-      }
-    }
-    return response;
-  }
-
-  [[nodiscard]] Response serve(const mg_connection* connection) {
     const mg_request_info& request = *mg_get_request_info(connection);
-    const std::string_view method = request.request_method;
-    const auto route = std::ranges::find(routes_, request.local_uri_raw, &Route::path);
-    if (route == routes_.end()) {
-      return plain(not_found);
-    }
-    if (method != "GET" && method != "HEAD") {
-      Response response = plain(method_not_allowed);
-      response.headers = {{"Allow", "GET, HEAD"}};
-      return response;
-    }
-    const Running::Turn turn{running_};
-    return route->handler();
+    const char* authorization = mg_get_header(connection, "Authorization");
+    return routes_.answer({.method = request.request_method,
+                           .path = request.local_uri_raw,
+                           .authorization = authorization == nullptr ? "" : authorization,
+                           .address = request.remote_addr},
+                          std::chrono::steady_clock::now());
   }
 
   void refuse(int descriptor, const std::string& address) {
@@ -431,7 +224,8 @@ class Server::Core {
     if (config_.tls() != nullptr) {
       return;  // nothing to be understood before a handshake
     }
-    const std::string message = message_of(plain(too_many_requests), Body::sent);
+    const std::string message =
+        message_of(error_response(too_many_requests), "", std::chrono::system_clock::now());
     ::send(descriptor, message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 
@@ -442,15 +236,29 @@ class Server::Core {
     }
   }
 
+  void not_deferred(int error) {
+    logger_.warn("silent connections cost threads",
+                 {{"reason", std::system_category().message(error)}});
+  }
+
   void hear(bool of_client, const char* message) {
-    const std::lock_guard lock{mutex_};
-    if (!serves_) {
-      start_messages_.emplace_back(message);
-    } else if (of_client) {
+    if (is_of_start(message)) {
+      return;
+    }
+    if (of_client) {
       logger_.debug("HTTP client", {{"message", message}});
     } else if (messages_.is_due()) {
       logger_.warn("HTTP server", {{"message", message}});
     }
+  }
+
+  // Then it is kept until the end of the start, which knows what to make of it.
+  bool is_of_start(const char* message) {
+    const std::lock_guard lock{start_mutex_};
+    if (!serves_) {
+      start_messages_.emplace_back(message);
+    }
+    return !serves_;
   }
 
   // civetweb's callbacks, called on its threads. No exception may cross the C frames below them.
@@ -461,9 +269,9 @@ class Server::Core {
 
   static void* on_thread(const mg_context* context, int type) noexcept {
     constexpr int accepting = 0;
+    Core& core = *static_cast<Core*>(mg_get_user_data(context));
+    use_gate(&core.gate_);
     if (type == accepting) {
-      Core& core = *static_cast<Core*>(mg_get_user_data(context));
-      gate_of_this_thread = &core.gate_;
       core.accepts_.set_value();
     }
     return nullptr;
@@ -479,7 +287,7 @@ class Server::Core {
     try {
       // Or civetweb would read the rest of the request, however long it is.
       mg_disable_connection_keep_alive(connection);
-      const Response response = of(connection).try_to_answer(connection);
+      const Response response = of(connection).answer(connection);
       status = response.status;
       of(connection).counter_.count(status);
       send(connection, response);
@@ -493,7 +301,7 @@ class Server::Core {
   static int on_error(mg_connection* connection, int status, const char* /*message*/) noexcept {
     try {
       of(connection).counter_.count(status);
-      send(connection, plain(status));
+      send(connection, error_response(status));
     } catch (...) {
       // As above.
     }
@@ -510,22 +318,23 @@ class Server::Core {
   }
 
   const Library library_;
-  const std::vector<Route> routes_;
+  Routes routes_;
   const LiveConfig& config_;
   RequestCounter& counter_;
   const Logger& logger_;
 
-  std::mutex mutex_;
+  std::mutex start_mutex_;  // of the two below
   bool serves_ = false;
-  std::promise<void> accepts_;
   std::vector<std::string> start_messages_;
+
+  std::promise<void> accepts_;
   Seldom messages_;
   Seldom refusals_;
   Seldom exhaustions_;
+  Connections connections_{connections_of_one_address};
   Gate gate_;
-  Running running_;
 
-  ContextPtr context_;  // last, so that its threads end first
+  ContextPtr context_{nullptr, mg_stop};  // last, so that its threads end first
 };
 
 Server::Server(std::span<const ListenAddress> addresses, std::vector<Route> routes,
@@ -545,15 +354,6 @@ Server::~Server() = default;
 
 std::vector<std::uint16_t> Server::ports() const { return core_->ports(); }
 
-std::optional<std::chrono::steady_clock::time_point> Server::handling_since() const {
-  return core_->handling_since();
-}
+std::optional<Running::Time> Server::handling_since() const { return core_->handling_since(); }
 
-}  // namespace corosync_exporter
-
-// What the civetweb that is built with the program calls in place of accept(2), see civetweb.cmake.
-extern "C" int corosync_exporter_accept(int listener, sockaddr* address, socklen_t* length) {
-  auto* gate = corosync_exporter::gate_of_this_thread;
-  return gate != nullptr ? gate->accept(listener, address, length)
-                         : ::accept(listener, address, length);
-}
+}  // namespace corosync_exporter::web

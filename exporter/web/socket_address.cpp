@@ -15,7 +15,7 @@
 
 #include "descriptor.h"
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 [[noreturn]] void refuse(const ListenAddress& address, const std::string& reason) {
@@ -102,4 +102,4 @@ void try_to_listen(std::span<const SocketAddress> addresses) {
   }
 }
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

@@ -11,7 +11,7 @@
 
 #include "web/listen_address.h"
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 
 // An address cannot be had: it is taken, forbidden, foreign or unknown. The message names it and
 // says why.
@@ -40,4 +40,4 @@ struct SocketAddress {
 // Listens on all for a moment. Throws CannotListen, with what the kernel says.
 void try_to_listen(std::span<const SocketAddress> addresses);
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

@@ -11,7 +11,7 @@
 #include <set>
 #include <utility>
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 // A mapping in a mapping in a mapping is as deep as anything goes that could be right.
@@ -289,4 +289,4 @@ std::string dotted(const std::string& path, const std::string& key) {
   return path.empty() || key.empty() ? path + key : path + "." + key;
 }
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 
 struct YamlNode {
   enum class Kind { null, plain, quoted, list, mapping };
@@ -44,4 +44,4 @@ class YamlError : public std::runtime_error {
 // "section", "key" -> "section.key", for messages.
 [[nodiscard]] std::string dotted(const std::string& path, const std::string& key);
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 template <auto free>
@@ -467,4 +467,4 @@ int TlsContext::on_client_hello(SSL* connection, int* alert, void* self) noexcep
   return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

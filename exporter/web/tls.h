@@ -17,7 +17,7 @@
 struct ssl_ctx_st;
 struct ssl_st;
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 
 // The settings cannot be had. One sentence, which names the setting and its file and says why.
 class TlsError : public std::runtime_error {
@@ -60,4 +60,4 @@ class TlsContext {
   ContextPtr newest_;  // what they go on with
 };
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

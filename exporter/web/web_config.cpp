@@ -17,7 +17,7 @@
 #include "web/bcrypt.h"
 #include "web/strict_yaml.h"
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 using Kind = YamlNode::Kind;
@@ -490,4 +490,4 @@ WebConfig read_web_config(const std::filesystem::path& file) {
   return parse_web_config(text, file);
 }
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

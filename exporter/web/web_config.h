@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 
 enum class ClientAuth {
   none,                // NoClientCert
@@ -85,4 +85,4 @@ class WebConfigError : public std::runtime_error {
 // Of a regular file of up to 1 MiB. Throws WebConfigError.
 [[nodiscard]] WebConfig read_web_config(const std::filesystem::path& file);
 
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

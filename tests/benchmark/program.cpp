@@ -227,18 +227,18 @@ class Program::Core {
 
   void run(std::promise<void>& ready) {
     const Logger log{LogLevel::error};
-    const LiveConfig web_config{std::nullopt, log};
+    const web::LiveConfig web_config{std::nullopt, log};
     EventLoop loop;
     Watcher watcher{loop,     {},
                     Groups{}, CS_TRACK_CHANGES,
                     log,      [this](Snapshot fresh) { publish(std::move(fresh)); }};
-    RequestCounter requests;
+    web::RequestCounter requests;
     const Facts facts{
         .newest = cell_, .requests = requests, .web_config = web_config, .waiting_since = [] {
           return std::optional<SteadyTime>{};
         }};
-    const std::vector addresses{ListenAddress{.host = "127.0.0.1", .port = 0}};
-    const Server server{
+    const std::vector addresses{web::ListenAddress{.host = "127.0.0.1", .port = 0}};
+    const web::Server server{
         addresses,
         endpoints(Options{}, facts, std::make_shared<Page>(Build{.version = "1", .revision = "1"})),
         web_config, requests, log};

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <csignal>
@@ -30,10 +31,17 @@ int answer(mg_connection* connection) noexcept {
 
 }  // namespace
 
-// The program's own library accepts through it, see exporter/web/civetweb.cmake.
+// What civetweb calls in place of these functions, see exporter/web/civetweb.cmake.
+extern "C" int corosync_exporter_listen(int descriptor, int backlog) noexcept {
+  // As the exporter's server does: with it, a client's wait includes the accept.
+  constexpr int defer_seconds = 3600;
+  setsockopt(descriptor, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_seconds, sizeof(defer_seconds));
+  return listen(descriptor, backlog);
+}
 extern "C" int corosync_exporter_accept(int listener, sockaddr* address, socklen_t* length) {
   return accept(listener, address, length);
 }
+extern "C" int corosync_exporter_close(int descriptor) { return close(descriptor); }
 
 int main(int argc, char** argv) {
   if (argc != 3) {
@@ -73,13 +81,6 @@ int main(int argc, char** argv) {
   if (!context) {
     std::fprintf(stderr, "static_answer: cannot listen on %s\n", argv[1]);
     return EXIT_FAILURE;
-  }
-  // As the exporter's server does: with it, a client's wait includes the accept. civetweb keeps its
-  // listening socket to itself, but here it is the only socket among the first descriptors.
-  constexpr int first_descriptors = 16;
-  constexpr int defer_seconds = 3600;
-  for (int descriptor = 3; descriptor < first_descriptors; ++descriptor) {
-    setsockopt(descriptor, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_seconds, sizeof(defer_seconds));
   }
   int signal = 0;
   sigwait(&end, &signal);

@@ -21,7 +21,7 @@
 #include "web/live_config.h"
 #include "web/server.h"
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 // Of alice, whose password is "a".
@@ -132,10 +132,11 @@ void check(std::string_view answer, bool is_head) {
 }
 
 }  // namespace
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace corosync_exporter;
+  using namespace corosync_exporter::web;
   const std::string_view request = text_of(data, size);
   if (request.empty()) {
     return 0;  // who says nothing is not even accepted

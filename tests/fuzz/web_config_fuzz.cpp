@@ -8,7 +8,7 @@
 #include "web/bcrypt.h"
 #include "web/web_config.h"
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 bool is_one_line(std::string_view text) {
@@ -51,10 +51,11 @@ void check_config(const WebConfig& config) {
 }
 
 }  // namespace
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace corosync_exporter;
+  using namespace corosync_exporter::web;
   try {
     check_config(parse_web_config(text_of(data, size), "/etc/web.yml"));
   } catch (const WebConfigError& error) {

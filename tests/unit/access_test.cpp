@@ -17,7 +17,7 @@
 
 #include "web/bcrypt.h"
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 
 void PrintTo(Admission admission, std::ostream* out) {
   *out << (admission == Admission::granted  ? "granted"
@@ -494,4 +494,4 @@ TEST(AccessRulesTest, TheRateIsLimitedBeforeThePasswordIsLookedAt) {
 }
 
 }  // namespace
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

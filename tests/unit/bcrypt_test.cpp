@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 using namespace std::string_literals;
@@ -77,4 +77,4 @@ TEST(BcryptTest, OtherTextsAreNoHashes) {
 }
 
 }  // namespace
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

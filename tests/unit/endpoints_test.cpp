@@ -32,8 +32,8 @@ class EndpointsTest : public ::testing::Test {
     newest_.publish({.state = std::move(state), .timeline = timeline_, .generation = 7});
   }
 
-  [[nodiscard]] Response get(const std::string& path) {
-    for (const Route& route : endpoints(options_, facts_, page_)) {
+  [[nodiscard]] web::Response get(const std::string& path) {
+    for (const web::Route& route : endpoints(options_, facts_, page_)) {
       if (route.path == path) {
         return route.handler();
       }
@@ -46,10 +46,10 @@ class EndpointsTest : public ::testing::Test {
   Options options_;
   std::shared_ptr<const Timeline> timeline_ = std::make_shared<const Timeline>(beginning.system);
   SnapshotCell<Snapshot> newest_{{.timeline = timeline_}};
-  RequestCounter requests_;
+  web::RequestCounter requests_;
   std::optional<SteadyTime> waiting_since_;
   const Logger log_{LogLevel::error, LogFormat::logfmt, -1};
-  const LiveConfig web_config_{std::nullopt, log_};
+  const web::LiveConfig web_config_{std::nullopt, log_};
   const Facts facts_{
       .newest = newest_, .requests = requests_, .web_config = web_config_, .waiting_since = [this] {
         return waiting_since_;
@@ -59,7 +59,7 @@ class EndpointsTest : public ::testing::Test {
 
 TEST_F(EndpointsTest, AreTheseFive) {
   std::set<std::string> paths;
-  for (const Route& route : endpoints(options_, facts_, page_)) {
+  for (const web::Route& route : endpoints(options_, facts_, page_)) {
     paths.insert(route.path);
   }
   EXPECT_EQ(paths,
@@ -67,7 +67,7 @@ TEST_F(EndpointsTest, AreTheseFive) {
 }
 
 TEST_F(EndpointsTest, MetricsAreInTheTextFormat) {
-  const Response response = get("/metrics");
+  const web::Response response = get("/metrics");
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.content_type, "text/plain; version=0.0.4; charset=utf-8");
   EXPECT_EQ(read_page(response.body).faults, std::vector<std::string>{});
@@ -128,12 +128,12 @@ TEST_F(EndpointsTest, MetricsAreOfTheProcessTooUnlessItIsTurnedOff) {
 TEST_F(EndpointsTest, MetricsAreWhereTheUserWantsThem) {
   options_.telemetry_path = "/elsewhere";
   EXPECT_EQ(get("/elsewhere").status, 200);
-  for (const Route& route : endpoints(options_, facts_, page_)) {
+  for (const web::Route& route : endpoints(options_, facts_, page_)) {
     EXPECT_NE(route.path, "/metrics");
   }
 }
 
-std::string header(const Response& response, const std::string& name) {
+std::string header(const web::Response& response, const std::string& name) {
   for (const auto& [key, value] : response.headers) {
     if (key == name) {
       return value;
@@ -144,7 +144,7 @@ std::string header(const Response& response, const std::string& name) {
 
 TEST_F(EndpointsTest, TheFrontPageLinksTheOthersBelowAnyPath) {
   options_.telemetry_path = "/elsewhere";
-  const Response response = get("/");
+  const web::Response response = get("/");
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.content_type, "text/html; charset=utf-8");
   for (const char* link :
@@ -164,7 +164,7 @@ TEST_F(EndpointsTest, TheFrontPageIsOfThisMoment) {
 TEST_F(EndpointsTest, TheFrontPagesPolicyLetsInItsOwnNonceAndNeverTheSame) {
   std::set<std::string> policies;
   for (int i = 0; i < 20; ++i) {
-    const Response response = get("/");
+    const web::Response response = get("/");
     const std::string policy = header(response, "Content-Security-Policy");
     const auto begin = policy.find("'nonce-") + std::string{"'nonce-"}.size();
     const std::string nonce = policy.substr(begin, policy.find('\'', begin) - begin);
@@ -177,7 +177,7 @@ TEST_F(EndpointsTest, TheFrontPagesPolicyLetsInItsOwnNonceAndNeverTheSame) {
 
 TEST_F(EndpointsTest, TheStatusIsJsonOfThisMoment) {
   publish(three_quorate());
-  const Response response = get("/api/v1/status");
+  const web::Response response = get("/api/v1/status");
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.content_type, "application/json");
   EXPECT_EQ(header(response, "Cache-Control"), "no-store");

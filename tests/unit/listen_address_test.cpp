@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 struct Written {
@@ -79,4 +79,4 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"a\nb:80", wrong_host}));
 
 }  // namespace
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

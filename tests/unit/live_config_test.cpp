@@ -20,7 +20,7 @@
 #include <openssl/x509.h>
 #endif
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 using namespace std::chrono_literals;
@@ -287,4 +287,4 @@ TEST_F(LiveConfigTest, AskedForItMayEndAtOnce) {
 }
 
 }  // namespace
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

@@ -8,7 +8,7 @@
 
 #include <string>
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 using namespace std::string_literals;
@@ -41,4 +41,4 @@ TEST(NetworkTest, WhatIsNoAddressIsOneClientToo) {
 }
 
 }  // namespace
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

@@ -38,7 +38,7 @@ std::string complaint(const Arguments& arguments) {
 
 TEST(OptionsTest, WithoutArgumentsTheDefaultsHold) {
   const Options defaults = options({});
-  EXPECT_EQ(defaults.listen_addresses, (std::vector<ListenAddress>{{"", 10056}}));
+  EXPECT_EQ(defaults.listen_addresses, (std::vector<web::ListenAddress>{{"", 10056}}));
   EXPECT_EQ(defaults.telemetry_path, "/metrics");
   EXPECT_TRUE(defaults.links);
   EXPECT_TRUE(defaults.totem);
@@ -55,7 +55,7 @@ TEST(OptionsTest, EveryFlagReachesItsOption) {
       {"--web.listen-address=127.0.0.1:9100", "--web.telemetry-path=/other", "--no-collector.links",
        "--no-collector.totem", "--no-collector.process", "--corosync.poll-interval=2s",
        "--corosync.stale-after=7s", "--log.level=debug", "--log.format=json", "--once"});
-  EXPECT_EQ(given.listen_addresses, (std::vector<ListenAddress>{{"127.0.0.1", 9100}}));
+  EXPECT_EQ(given.listen_addresses, (std::vector<web::ListenAddress>{{"127.0.0.1", 9100}}));
   EXPECT_EQ(given.telemetry_path, "/other");
   EXPECT_FALSE(given.links);
   EXPECT_FALSE(given.totem);
@@ -74,7 +74,7 @@ TEST(OptionsTest, AValueMayBeAnArgumentOfItsOwn) {
 TEST(OptionsTest, ListenAddressesAddUp) {
   EXPECT_EQ(
       options({"--web.listen-address", ":1", "--web.listen-address=[::1]:2"}).listen_addresses,
-      (std::vector<ListenAddress>{{"", 1}, {"::1", 2}}));
+      (std::vector<web::ListenAddress>{{"", 1}, {"::1", 2}}));
 }
 
 TEST(OptionsTest, EachCollectorHasASwitchOfItsOwn) {

@@ -22,8 +22,10 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdlib>
+#include <filesystem>
 #include <future>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <ostream>
 #include <stdexcept>
@@ -36,7 +38,7 @@
 
 #include "web/live_config.h"
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 using namespace std::chrono_literals;
@@ -437,17 +439,7 @@ std::string scrape_from(const std::string& address, std::uint16_t port) {
   return parse_reply(client.receive()).status;
 }
 
-// A server on the system's civetweb does not limit them.
-class ServerLimitTest : public ServerTest {
- protected:
-  void SetUp() override {
-    if (COROSYNC_EXPORTER_HAS_TLS == 0) {
-      GTEST_SKIP() << "built with the system's civetweb";
-    }
-  }
-};
-
-TEST_F(ServerLimitTest, ClientsOfOneAddressThatStopMidwayDelayNobodyElse) {
+TEST_F(ServerTest, ClientsOfOneAddressThatStopMidwayDelayNobodyElse) {
   std::atomic<bool> done = false;
   // Each that is given up or sent away comes back at once.
   const std::jthread attacker{[&] {
@@ -463,13 +455,13 @@ TEST_F(ServerLimitTest, ClientsOfOneAddressThatStopMidwayDelayNobodyElse) {
   done = true;
 }
 
-TEST_F(ServerLimitTest, WhoHasTooManyConnectionsIsToldAndCounted) {
+TEST_F(ServerTest, WhoHasTooManyConnectionsIsToldAndCounted) {
   const auto halting = connect(most_of_one_address, port(), "GET /met");
   EXPECT_EQ(scrape_from("127.0.0.1", port()), "429 Too Many Requests");
   EXPECT_EQ(counter_.answered().at(429), 1);
 }
 
-TEST_F(ServerLimitTest, AConnectionThatHasEndedCountsNoMore) {
+TEST_F(ServerTest, AConnectionThatHasEndedCountsNoMore) {
   for (int scrape = 0; scrape < 100; ++scrape) {
     EXPECT_EQ(scrape_from("127.0.0.1", port()), "200 OK");
   }
@@ -495,6 +487,34 @@ TEST_F(ServerTest, EndsAtOnceWhateverItsClientsDo) {
   // Told off for half a request, or sent away unheard.
   const std::string reply = halting.front()->receive();
   EXPECT_TRUE(reply.empty() || parse_reply(reply).status == "400 Bad Request") << reply;
+}
+
+std::size_t open_descriptors() {
+  const std::filesystem::directory_iterator all{"/proc/self/fd"};
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+TEST_F(ServerTest, ItsEndLeavesNoDescriptorOpen) {
+  stop();
+  const std::size_t before = open_descriptors();
+  start({{"127.0.0.1", 0}});
+  {
+    std::vector<std::vector<std::unique_ptr<Client>>> clients;
+    for (const char* address : {"127.0.0.2", "127.0.0.3", "127.0.0.4"}) {
+      clients.push_back(
+          connect(most_of_one_address, port(), "GET /big HTTP/1.1\r\nHost: x\r\n\r\n", address));
+    }
+    const auto begin = Clock::now();
+    while (counter_.answered().at(200) < 3 * most_of_one_address &&
+           Clock::now() - begin < patience) {
+      std::this_thread::yield();
+    }
+    ASSERT_EQ(counter_.answered().at(200), 3 * most_of_one_address) << "a thread is free";
+    // So no thread takes these up.
+    clients.push_back(connect(most_of_one_address, port(), "GET /met", "127.0.0.5"));
+    stop();
+  }
+  EXPECT_EQ(open_descriptors(), before);
 }
 
 TEST_F(ServerTest, AfterItsEndThePortIsFree) {
@@ -709,4 +729,4 @@ TEST(ServerSignalsTest, SignalsAreLeftToTheThreadThatWaitsForThem) {
 }
 
 }  // namespace
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

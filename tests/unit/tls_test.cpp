@@ -29,7 +29,7 @@
 
 #include "temporary.h"
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 using testing::EndsWith;
@@ -848,4 +848,4 @@ TEST_F(TlsTest, OpenSslsErrorQueueIsLeftAsItWas) {
 }
 
 }  // namespace
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web

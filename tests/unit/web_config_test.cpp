@@ -14,7 +14,7 @@
 
 #include "temporary.h"
 
-namespace corosync_exporter {
+namespace corosync_exporter::web {
 namespace {
 
 using namespace std::chrono_literals;
@@ -509,4 +509,4 @@ TEST_F(WebConfigFileTest, IsOneMebibyteAtMost) {
 }
 
 }  // namespace
-}  // namespace corosync_exporter
+}  // namespace corosync_exporter::web
