@@ -318,18 +318,4 @@ Duration time_without_quorum(const ClusterState& state, SteadyTime now) {
   return history.lost + (history.lost_since ? loss_under_way(state, now) : Duration::zero());
 }
 
-double in_seconds(Duration duration) { return std::chrono::duration<double>{duration}.count(); }
-
-std::string_view name_of(Source source) {
-  switch (source) {
-    case Source::votequorum:
-      return "votequorum";
-    case Source::cmap:
-      return "cmap";
-    case Source::cfg:
-      return "cfg";
-  }
-  return "";
-}
-
 }  // namespace corosync_exporter
