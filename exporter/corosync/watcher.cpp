@@ -27,7 +27,6 @@ Watcher::Watcher(EventLoop& loop, Timing timing, Groups groups, unsigned int tra
       log_{log},
       publish_{std::move(publish)},
       state_{.stale_after = timing.stale_after},
-      noted_until_{current_moment().steady},
       timeline_{current_moment().system},
       next_retry_{timing.first_retry},
       retry_{loop, [this] { connect(); }},
@@ -92,9 +91,9 @@ void Watcher::receive() {
     failure = error;
   }
   const bool was_syncing = is_syncing(state_);
-  const auto events = subscription_->take_events();
-  for (const auto& [at, event] : events) {
-    take(event, at);
+  auto events = subscription_->take_events();
+  for (auto& [at, event] : events) {
+    take(std::move(event), at);
   }
   if (failure) {
     lost(*failure);
@@ -120,22 +119,23 @@ void Watcher::take_reports(Collector& collector) {
 
 void Watcher::take_report(Collector::Report& report) {
   std::visit(
-      Overloaded{[this](std::unique_ptr<Subscription>& subscription) {
-                   connected(std::move(subscription));
-                 },
-                 [this](const Collector::ConnectFailure& failure) {
-                   take(ConnectFailed{.failure = failure.failure}, current_moment());
-                   retry_connecting(failure.is_refusal);
-                 },
-                 [this](const Collector::ConnectInterrupted&) { put_off_connecting(); },
-                 [this](const Collector::Reading& reading) { take(reading.event, reading.at); },
-                 [this](const Collector::Done& done) { finished(done); },
-                 [this](const Collector::Broken& broken) {
-                   log_.error("the collector goes on after an error", {{"error", broken.what}});
-                   if (!subscription_ && !retry_.is_running()) {
-                     retry_connecting(true);
-                   }
-                 }},
+      Overloaded{
+          [this](std::unique_ptr<Subscription>& subscription) {
+            connected(std::move(subscription));
+          },
+          [this](const Collector::ConnectFailure& failure) {
+            take(ConnectFailed{.failure = failure.failure}, current_moment());
+            retry_connecting(failure.is_refusal);
+          },
+          [this](const Collector::ConnectInterrupted&) { put_off_connecting(); },
+          [this](Collector::Reading& reading) { take(std::move(reading.event), reading.at); },
+          [this](const Collector::Done& done) { finished(done); },
+          [this](const Collector::Broken& broken) {
+            log_.error("the collector goes on after an error", {{"error", broken.what}});
+            if (!subscription_ && !retry_.is_running()) {
+              retry_connecting(true);
+            }
+          }},
       report);
 }
 
@@ -233,7 +233,7 @@ void Watcher::watch() {
 // Time alone makes silence, so somebody has to look.
 void Watcher::look_for_silence() {
   const Moment now = current_moment();
-  note_changes(state_, now);
+  note_silence(now);
   publish();
   if (subscription_ && !is_silent(state_, now.steady)) {
     silence_.start(timing_.stale_after - *silence(state_, now.steady) + timing_.watch_interval);
@@ -251,20 +251,21 @@ void Watcher::prove_life() {
   }
 }
 
-void Watcher::take(const Event& event, Moment at) {
-  const ClusterState before = state_;
-  state_ = apply(std::move(state_), event, at);
-  note_changes(before, at);
+void Watcher::take(Event event, Moment at) {
+  note(apply(state_, std::move(event), at), at);
+  note_silence(at);
   if (subscription_ && !silence_.is_running() && !is_silent(state_, at.steady)) {
     silence_.start(timing_.stale_after);  // it was silent, and is no longer
   }
 }
 
-void Watcher::note_changes(const ClusterState& before, Moment now) {
-  // Words may come in another order than that of their times; silence must not end by that.
-  const SteadyTime until = std::max(noted_until_, now.steady);
-  auto changes = changes_between(before, noted_until_, state_, until);
-  noted_until_ = until;
+void Watcher::note_silence(Moment now) {
+  if (auto silence = fall_silent(state_, now.steady)) {
+    note({std::move(*silence)}, now);
+  }
+}
+
+void Watcher::note(std::vector<Change> changes, Moment now) {
   if (!changes.empty()) {
     timeline_.note(changes, state_, now);
     published_timeline_.reset();

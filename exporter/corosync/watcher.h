@@ -22,6 +22,7 @@
 #include "corosync/event_loop.h"
 #include "corosync/timing.h"
 #include "log.h"
+#include "model/apply.h"
 #include "model/changes.h"
 #include "model/cluster_state.h"
 #include "model/timeline.h"
@@ -68,8 +69,9 @@ class Watcher {
   void prove_life();
 
   // One event: the next state, and the changes to log and to keep.
-  void take(const Event& event, Moment at);
-  void note_changes(const ClusterState& before, Moment now);
+  void take(Event event, Moment at);
+  void note_silence(Moment now);
+  void note(std::vector<Change> changes, Moment now);
   // The state, then the log: whoever reads the log slowly holds up nobody else.
   void publish();
 
@@ -79,7 +81,6 @@ class Watcher {
   const Publish publish_;
 
   ClusterState state_;
-  SteadyTime noted_until_;       // what changed until then is in `changes_`, or was
   std::vector<Change> changes_;  // to be logged
   Timeline timeline_;
   std::shared_ptr<const Timeline> published_timeline_;  // empty: not as it is now

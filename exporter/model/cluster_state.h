@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The core: everything the exporter knows of its cluster, as one value, and the pure function that
-// makes the next value out of an event. Standard library only; no I/O, no clock, no lock.
+// The core: everything the exporter knows of its cluster, as one value, and what that says at a
+// moment. Standard library only; no I/O, no clock, no lock. apply.h makes the next value of it.
 //
 // Threads: values. The loop thread owns the current one; others see immutable copies.
 // Unknown is an empty optional: never 0, never the last value.
@@ -14,7 +14,6 @@
 #include <utility>
 #include <vector>
 
-#include "model/events.h"
 #include "model/facts.h"
 #include "model/moment.h"
 
@@ -34,7 +33,8 @@ struct Verdict {
 // What corosync says of the present. Made by a connection, gone with it.
 struct Present {
   bool has_provider = false;
-  SteadyTime last_word{};  // the last callback, answer, or connection made
+  SteadyTime last_word{};     // the last callback, answer, or connection made
+  bool silence_told = false;  // fall_silent told that there is none any more
   std::optional<Membership> membership{};
   std::optional<Verdict> verdict{};  // never without a provider
   std::vector<NodeId> voters{};
@@ -113,10 +113,6 @@ struct ClusterState {
 
   bool operator==(const ClusterState&) const = default;
 };
-
-// The state after `event`, which happened `now`. Decides everything: what counts as a change, what
-// becomes unknown, what is kept.
-[[nodiscard]] ClusterState apply(ClusterState state, const Event& event, Moment now);
 
 // Connected, and told membership and verdict (without a provider, membership) since.
 [[nodiscard]] bool is_synced(const ClusterState& state);

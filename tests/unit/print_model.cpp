@@ -194,9 +194,9 @@ void PrintTo(const Verdict& verdict, std::ostream* out) {
 
 void PrintTo(const Present& present, std::ostream* out) {
   *out << "{has_provider " << present.has_provider << " last_word " << text(present.last_word)
-       << " membership " << text(present.membership) << " verdict " << text(present.verdict)
-       << " voters " << text(present.voters) << " votes " << text(present.votes)
-       << " waiting_for_all " << present.waiting_for_all << " reachability "
+       << " silence_told " << present.silence_told << " membership " << text(present.membership)
+       << " verdict " << text(present.verdict) << " voters " << text(present.voters) << " votes "
+       << text(present.votes) << " waiting_for_all " << present.waiting_for_all << " reachability "
        << text(present.reachability) << " link_statistics " << text(present.link_statistics)
        << " totem " << text(present.totem) << "}";
 }

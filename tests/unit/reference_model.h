@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "model/cluster_state.h"
+#include "model/events.h"
 
 namespace corosync_exporter {
 

@@ -18,7 +18,7 @@
 #include <variant>
 #include <vector>
 
-#include "model/changes.h"
+#include "model/apply.h"
 #include "model/cluster_state.h"
 #include "model/timeline.h"
 
@@ -54,7 +54,9 @@ class Story {
   Story& wait(Duration duration) {
     now_.steady += duration;
     now_.system += duration;
-    note(state_);
+    if (const auto silence = fall_silent(state_, now_.steady)) {
+      timeline_.note({*silence}, state_, now_);
+    }
     return *this;
   }
   // The clock on the wall is put forward, or back.
@@ -63,9 +65,8 @@ class Story {
     return *this;
   }
   Story& then(const Event& event) {
-    const ClusterState before = state_;
-    state_ = apply(std::move(state_), event, now_);
-    note(before);
+    const auto changes = apply(state_, event, now_);
+    timeline_.note(changes, state_, now_);
     return *this;
   }
 
@@ -96,14 +97,8 @@ class Story {
                : Source::cmap;
   }
 
-  void note(const ClusterState& before) {
-    timeline_.note(changes_between(before, noted_until_, state_, now_.steady), state_, now_);
-    noted_until_ = now_.steady;
-  }
-
   ClusterState state_;
   Moment now_ = beginning;
-  SteadyTime noted_until_ = beginning.steady;
   Timeline timeline_{beginning.system};
 };
 
