@@ -70,14 +70,7 @@ class Transition {
       last = event.ring;
     }
     see(state_.present->membership->members);
-    see(event.joined);
-    see(event.left);
-    for (const NodeId id : event.joined) {
-      ++state_.nodes[id].joins;
-    }
-    for (const NodeId id : event.left) {
-      ++state_.nodes[id].leaves;
-    }
+    count(event.joined, event.left);
     tell_nodes(ChangeKind::nodes_left, std::move(event.left));
     tell_nodes(ChangeKind::nodes_joined, std::move(event.joined));
   }
@@ -146,11 +139,12 @@ class Transition {
     }
     state_.info = std::move(event.info);
     state_.present->waiting_for_all = event.waiting_for_all;
-    for (auto& [id, node] : state_.nodes) {
+    auto nodes = state_.nodes.map();
+    for (auto& [id, node] : nodes) {
       node.configured = false;
     }
     for (auto& [id, configuration] : event.nodes) {
-      Node& node = state_.nodes[id];
+      Node& node = nodes[id];
       // A node taken out of the configuration keeps the name it had there.
       if (configuration.configured || !node.name) {
         node.name = std::move(configuration.name);
@@ -158,8 +152,9 @@ class Transition {
       node.configured = configuration.configured;
       node.configured_votes = configuration.votes;
     }
-    std::erase_if(state_.nodes,
+    std::erase_if(nodes,
                   [](const auto& entry) { return !entry.second.configured && !entry.second.seen; });
+    state_.nodes = std::move(nodes);
   }
 
   void operator()(const LocalNodeRead& event) {
@@ -170,7 +165,7 @@ class Transition {
 
   void operator()(ReachabilityRead&& event) {
     if (heard()) {
-      tell_links(state_.present->reachability, event.nodes);
+      tell_links(state_.present->reachability.map(), event.nodes);
       state_.present->reachability = std::move(event.nodes);
     }
   }
@@ -321,10 +316,37 @@ class Transition {
     }
   }
 
+  // Snapshots share the nodes, so they are copied only where there is something to change.
   void see(const std::vector<NodeId>& ids) {
-    for (const NodeId id : ids) {
-      state_.nodes[id].seen = true;
+    const auto& known = state_.nodes.map();
+    const auto seen = [&known](NodeId id) {
+      const auto node = known.find(id);
+      return node != known.end() && node->second.seen;
+    };
+    if (std::ranges::all_of(ids, seen)) {
+      return;
     }
+    auto nodes = known;
+    for (const NodeId id : ids) {
+      nodes[id].seen = true;
+    }
+    state_.nodes = std::move(nodes);
+  }
+
+  void count(const std::vector<NodeId>& joined, const std::vector<NodeId>& left) {
+    if (joined.empty() && left.empty()) {
+      return;
+    }
+    auto nodes = state_.nodes.map();
+    for (const NodeId id : joined) {
+      nodes[id].seen = true;
+      ++nodes[id].joins;
+    }
+    for (const NodeId id : left) {
+      nodes[id].seen = true;
+      ++nodes[id].leaves;
+    }
+    state_.nodes = std::move(nodes);
   }
 
   // What was read of it: the next reading may bring but a part of it.

@@ -2,7 +2,8 @@
 // The core: everything the exporter knows of its cluster, as one value, and what that says at a
 // moment. Standard library only; no I/O, no clock, no lock. apply.h makes the next value of it.
 //
-// Threads: values. The loop thread owns the current one; others see immutable copies.
+// Threads: values. The loop thread owns the current one; others see immutable copies, which cost
+// little: what grows with nodes and links is shared (shared.h).
 // Unknown is an empty optional: never 0, never the last value.
 #pragma once
 
@@ -16,6 +17,7 @@
 
 #include "model/facts.h"
 #include "model/moment.h"
+#include "model/shared.h"
 
 namespace corosync_exporter {
 
@@ -38,11 +40,11 @@ struct Present {
   std::optional<Membership> membership{};
   std::optional<Verdict> verdict{};  // never without a provider
   std::vector<NodeId> voters{};
-  std::optional<Votes> votes{};
+  Shared<Votes> votes{};
   bool waiting_for_all = false;
-  std::map<NodeId, Reachability> reachability{};
-  std::map<LinkId, LinkStatistics> link_statistics{};
-  std::optional<Totem> totem{};
+  SharedMap<NodeId, Reachability> reachability{};
+  SharedMap<LinkId, LinkStatistics> link_statistics{};
+  Shared<Totem> totem{};
   bool operator==(const Present&) const = default;
 };
 
@@ -109,7 +111,7 @@ struct ClusterState {
   std::optional<NodeId> local_node{};
   QuorumHistory quorum{};
   MembershipHistory membership{};
-  std::map<NodeId, Node> nodes{};
+  SharedMap<NodeId, Node> nodes{};
 
   bool operator==(const ClusterState&) const = default;
 };

@@ -9,6 +9,9 @@
 #include "clock.h"
 #include "exposition/families.h"
 #include "exposition/page.h"
+#include "model/apply.h"
+#include "model/snapshot_cell.h"
+#include "model/timeline.h"
 #include "program.h"
 #include "status/json.h"
 #include "status/status.h"
@@ -36,9 +39,58 @@ void apply_verdict(benchmark::State& bench) {
 
 void apply_reading(benchmark::State& bench) {
   ClusterState state = snapshot_of(bench)->state;
-  const Event event = LinkStatisticsRead{state.present->link_statistics};
+  const Event event = LinkStatisticsRead{state.present->link_statistics.map()};
   for (auto _ : bench) {
     benchmark::DoNotOptimize(apply(state, event, current_moment()));
+  }
+}
+
+// As the watcher does it.
+class Core {
+ public:
+  explicit Core(const Snapshot& from) : state_{from.state}, timeline_{*from.timeline} {}
+  void take(const Event& event, Moment at) {
+    if (const auto changes = apply(state_, event, at); !changes.empty()) {
+      timeline_.note(changes, state_, at);
+      published_.reset();
+    }
+  }
+  void publish() {
+    if (!published_) {
+      published_ = std::make_shared<const Timeline>(timeline_);
+    }
+    cell_.publish({.state = state_, .timeline = published_, .generation = ++generation_});
+  }
+
+ private:
+  ClusterState state_;
+  Timeline timeline_;
+  std::shared_ptr<const Timeline> published_;
+  std::uint64_t generation_ = 0;
+  SnapshotCell<Snapshot> cell_{Snapshot{}};
+};
+
+// A node leaves or comes back: what corosync announces then, until it is published.
+void event(benchmark::State& bench) {
+  const auto snapshot = snapshot_of(bench);
+  Core core{*snapshot};
+  const auto all = snapshot->state.present->membership->members;
+  auto fewer = all;
+  const NodeId last = fewer.back();
+  fewer.pop_back();
+  std::uint64_t sequence = 8;
+  for (auto _ : bench) {
+    sequence += 4;
+    const bool leaves = sequence % 8 == 0;
+    const RingId ring{.leader = all.front(), .sequence = sequence};
+    NodeListNotified list{.ring = ring, .members = leaves ? fewer : all};
+    (leaves ? list.left : list.joined).push_back(last);
+    core.take(list, current_moment());
+    core.take(QuorumNotified{.quorate = true, .ring = ring}, current_moment());
+    core.publish();
+    core.take(VotequorumNodeListNotified{}, current_moment());
+    core.take(VotequorumQuorumNotified{.voters = all}, current_moment());
+    core.publish();
   }
 }
 
@@ -98,6 +150,7 @@ void status_as_json(benchmark::State& bench) {
 #define BY_NODES(name) BENCHMARK(name)->Arg(3)->Arg(16)->Arg(64)->Arg(256)
 BY_NODES(apply_verdict);
 BY_NODES(apply_reading);
+BY_NODES(event);
 BY_NODES(copy_of_state);
 BY_NODES(families);
 BY_NODES(page_of_new_state);

@@ -26,6 +26,11 @@ std::string text(const std::optional<Value>& value) {
   return value ? text(*value) : "unknown";
 }
 
+template <class Value>
+std::string text(const Shared<Value>& value) {
+  return value ? text(*value) : "unknown";
+}
+
 struct PrintEvent {
   std::string operator()(const Connected& event) const {
     return "Connected{has_provider " + text(event.has_provider) + "}";

@@ -131,7 +131,7 @@ inline void add_readings(std::vector<Change>& changes, const ClusterState& befor
   if (before.present->votes && after.present->votes) {
     add_votes(changes, *before.present->votes, *after.present->votes);
   }
-  add_links(changes, before.present->reachability, after.present->reachability);
+  add_links(changes, before.present->reachability.map(), after.present->reachability.map());
 }
 
 }  // namespace reference
