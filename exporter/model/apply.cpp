@@ -339,12 +339,16 @@ class Transition {
     }
     auto nodes = state_.nodes.map();
     for (const NodeId id : joined) {
-      nodes[id].seen = true;
-      ++nodes[id].joins;
+      Node& node = nodes[id];
+      node.seen = true;
+      node.last_joined = now_.system;
+      ++node.joins;
     }
     for (const NodeId id : left) {
-      nodes[id].seen = true;
-      ++nodes[id].leaves;
+      Node& node = nodes[id];
+      node.seen = true;
+      node.last_left = now_.system;
+      ++node.leaves;
     }
     state_.nodes = std::move(nodes);
   }

@@ -74,6 +74,8 @@ struct Node {
   std::uint32_t configured_votes = 1;
   std::uint64_t joins = 0;
   std::uint64_t leaves = 0;
+  std::optional<SystemTime> last_joined{};
+  std::optional<SystemTime> last_left{};
   bool operator==(const Node&) const = default;
 };
 struct Notifications {

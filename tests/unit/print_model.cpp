@@ -221,7 +221,8 @@ void PrintTo(const MembershipHistory& history, std::ostream* out) {
 void PrintTo(const Node& node, std::ostream* out) {
   *out << "{name " << text(node.name) << " configured " << node.configured << " seen " << node.seen
        << " configured_votes " << node.configured_votes << " joins " << node.joins << " leaves "
-       << node.leaves << "}";
+       << node.leaves << " last_joined " << text(node.last_joined) << " last_left "
+       << text(node.last_left) << "}";
 }
 
 void PrintTo(const Notifications& notifications, std::ostream* out) {
