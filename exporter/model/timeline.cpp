@@ -2,6 +2,7 @@
 #include "model/timeline.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace corosync_exporter {
@@ -31,20 +32,22 @@ std::string name_of(NodeId id, const ClusterState& state) {
   return node != state.nodes.end() && node->second.name ? cut(*node->second.name) : "";
 }
 
-std::vector<NodeId> nodes_of(const Change& change) {
-  std::vector<NodeId> nodes = change.nodes;
-  for (const auto& [id, number] : change.links) {
-    nodes.push_back(id);
-  }
-  return nodes;
+// Leaves no more of them than a change may have, and returns how many are gone.
+template <class Subject>
+std::size_t cut(std::vector<Subject>& subjects) {
+  const std::size_t kept = std::min(subjects.size(), Timeline::most_subjects);
+  const std::size_t gone = subjects.size() - kept;
+  subjects.resize(kept);
+  return gone;
 }
 
 Told told(const Change& change, const ClusterState& after, SystemTime now) {
   Told fresh{.at = now, .change = change};
-  for (const NodeId id : nodes_of(change)) {
-    if (fresh.names.size() == Timeline::most_names) {
-      break;
-    }
+  fresh.more = cut(fresh.change.nodes) + cut(fresh.change.links);
+  for (const NodeId id : fresh.change.nodes) {
+    fresh.names.push_back(name_of(id, after));
+  }
+  for (const auto& [id, number] : fresh.change.links) {
     fresh.names.push_back(name_of(id, after));
   }
   return fresh;
@@ -59,19 +62,63 @@ bool tells(const TimelineEntry& entry, ChangeKind kind) {
                              [&](const Told& said) { return said.change.kind == kind; });
 }
 
-bool tells(const TimelineEntry& entry, ChangeKind kind, NodeId id) {
-  return std::ranges::any_of(entry.told, [&](const Told& said) {
-    return said.change.kind == kind &&
-           std::ranges::find(said.change.nodes, id) != said.change.nodes.end();
-  });
+bool tells(const std::vector<Change>& changes, ChangeKind kind) {
+  return std::ranges::find(changes, kind, &Change::kind) != changes.end();
+}
+
+bool tells(const std::vector<Change>& changes, ChangeKind kind, NodeId id) {
+  const auto change = std::ranges::find(changes, kind, &Change::kind);
+  return change != changes.end() && std::ranges::find(change->nodes, id) != change->nodes.end();
 }
 
 // Links that went down with the nodes that left, or came up with those that joined.
-bool go_with_their_nodes(const Change& change, const TimelineEntry& entry) {
+bool go_with_their_nodes(const Change& change, const std::vector<Change>& others) {
   const ChangeKind kind =
       change.kind == ChangeKind::links_down ? ChangeKind::nodes_left : ChangeKind::nodes_joined;
   return std::ranges::all_of(change.links,
-                             [&](const LinkId& link) { return tells(entry, kind, link.first); });
+                             [&](const LinkId& link) { return tells(others, kind, link.first); });
+}
+
+std::size_t subjects_of(const TimelineEntry& entry) {
+  std::size_t count = 0;
+  for (const Told& told : entry.told) {
+    count += told.names.size();
+  }
+  return count;
+}
+
+// ---- Repetition --------------------------------------------------------------------------------
+
+// A round of a crash loop may be several entries, and not each round has all of them: what comes
+// again is looked for among so many.
+constexpr std::size_t most_alternating = 32;
+// What comes again after longer is news of its own.
+constexpr std::chrono::hours repeats_within{1};
+
+bool are_alike(const Told& one, const Told& other) {
+  Change change = other.change;
+  change.lasted = one.change.lasted;
+  return one.change == change && one.names == other.names && one.more == other.more;
+}
+
+bool are_alike(const TimelineEntry& one, const TimelineEntry& other) {
+  return std::ranges::equal(one.told, other.told,
+                            [](const Told& a, const Told& b) { return are_alike(a, b); });
+}
+
+// One entry for two that are alike.
+TimelineEntry merged(TimelineEntry earlier, const TimelineEntry& later) {
+  for (std::size_t i = 0; i < earlier.told.size(); ++i) {
+    Told& into = earlier.told[i];
+    const Told& from = later.told[i];
+    into.last = later.count > 1 ? from.last : from.at;
+    if (from.change.lasted) {
+      into.change.lasted = into.change.lasted.value_or(Duration::zero()) + *from.change.lasted;
+    }
+  }
+  earlier.count += later.count;
+  earlier.last_begun = later.last_begun;
+  return earlier;
 }
 
 }  // namespace
@@ -97,8 +144,10 @@ void Timeline::note(const std::vector<Change>& changes, const ClusterState& afte
     newest = *entries_.back();
     entries_.pop_back();
   } else {
+    fold_repetition();
     newest.number = ++made_;
-    newest_at_ = now.steady;
+    newest.last_begun = now.steady;
+    newest_.clear();
     const bool forms = std::ranges::any_of(
         changes, [](const Change& change) { return is_membership(change.kind); });
     forming_ = forms && after.present && after.present->membership
@@ -107,9 +156,39 @@ void Timeline::note(const std::vector<Change>& changes, const ClusterState& afte
   }
   for (const Change& change : changes) {
     newest.told.push_back(told(change, after, now.system));
+    subjects_ += newest.told.back().names.size();
   }
+  newest_.insert(newest_.end(), changes.begin(), changes.end());
   entries_.push_back(std::make_shared<const TimelineEntry>(std::move(newest)));
-  if (entries_.size() > most_entries) {
+  drop_oldest();
+}
+
+// The newest entry is complete, as another one begins. If it has come twice before, and soon, these
+// two become one.
+void Timeline::fold_repetition() {
+  if (entries_.empty()) {
+    return;
+  }
+  const auto end =
+      entries_.rbegin() + static_cast<std::ptrdiff_t>(std::min(entries_.size(), most_alternating));
+  const auto before = [end](Entries::reverse_iterator later) {
+    const auto found = std::find_if(
+        std::next(later), end, [&](const auto& earlier) { return are_alike(*earlier, **later); });
+    const bool soon = found != end && (*later)->last_begun - (*found)->last_begun <= repeats_within;
+    return soon ? found : end;
+  };
+  const auto second = before(entries_.rbegin());
+  const auto first = second != end ? before(second) : end;
+  if (first != end) {
+    *first = std::make_shared<const TimelineEntry>(merged(**first, **second));
+    subjects_ -= subjects_of(**second);
+    entries_.erase(std::next(second).base());
+  }
+}
+
+void Timeline::drop_oldest() {
+  while (entries_.size() > most_entries || subjects_ > most_subjects_in_all) {
+    subjects_ -= subjects_of(*entries_.front());
     entries_.pop_front();
   }
 }
@@ -119,17 +198,16 @@ bool Timeline::belongs_to_newest(const std::vector<Change>& changes, const Clust
   if (entries_.empty()) {
     return false;
   }
-  const TimelineEntry& newest = *entries_.back();
-  const Duration since = now - newest_at_;
+  const Duration since = now - entries_.back()->last_begun;
   return std::ranges::all_of(changes, [&](const Change& change) {
-    if (tells(newest, change.kind)) {
+    if (tells(newest_, change.kind)) {
       return false;
     }
     if (is_verdict(change.kind)) {
       return forming_ && after.present->verdict && after.present->verdict->ring == *forming_ &&
              since <= verdict_follows;
     }
-    return !change.links.empty() && since <= links_follow && go_with_their_nodes(change, newest);
+    return !change.links.empty() && since <= links_follow && go_with_their_nodes(change, newest_);
   });
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The newest changes, with their times and with the names that nodes had then: what a person wants
-// to read afterwards. What belongs together is one entry: who left and the quorum that went with
-// them, links that went down with their node.
+// to read afterwards. What happened together is one entry: nodes that left and the quorum that went
+// with them, links that went down with their node. What happens again and again, as in a crash
+// loop, is told twice: its newest time in full, and all before that as one entry with a count.
 //
-// Bounded: so many entries, names and bytes a name, whatever corosync announces.
+// Bounded, whatever corosync announces: so many entries, nodes and links, and bytes of a name.
 // Pure: time comes in as an argument. Threads: a value; the loop thread owns the current one.
 #pragma once
 
@@ -20,12 +21,15 @@
 
 namespace corosync_exporter {
 
-// A change at its time. `names` are those of its nodes, or of its links' nodes, in their order;
-// empty for a node without one, and missing beyond `Timeline::most_names`.
+// A change at its time. Of its nodes or links the first `Timeline::most_subjects`, and how many
+// more there were. `names` are those of these nodes, or of these links' nodes, in their order;
+// empty for a node without one.
 struct Told {
   SystemTime at{};
   Change change{};
   std::vector<std::string> names{};
+  std::size_t more = 0;
+  SystemTime last{};  // only if its entry stands for several: `at` is the first time, this the last
   bool operator==(const Told&) const = default;
 };
 
@@ -33,6 +37,10 @@ struct TimelineEntry {
   std::uint64_t number = 0;  // counts all entries ever made, from 1
   std::vector<Told> told{};  // never empty; each kind at most once
   // A loss of quorum has the time that it lasted as `lasted` in its change, once it is over.
+  // How many entries this one stands for, alike but for their times. Its number is that of the
+  // first, and what lasted, lasted for so long in all.
+  std::uint64_t count = 1;
+  SteadyTime last_begun{};  // the last of them
   bool operator==(const TimelineEntry&) const = default;
 };
 
@@ -46,8 +54,9 @@ struct Since {
 class Timeline {
  public:
   static constexpr std::size_t most_entries = 256;
-  static constexpr std::size_t most_names = 16;       // a change
-  static constexpr std::size_t most_name_bytes = 96;  // what is longer is cut
+  static constexpr std::size_t most_subjects = 16;           // nodes or links of a change
+  static constexpr std::size_t most_subjects_in_all = 1024;  // beyond, the oldest entries go
+  static constexpr std::size_t most_name_bytes = 96;         // what is longer is cut
 
   explicit Timeline(SystemTime begun) : begun_{begun}, unknown_since_{begun} {}
 
@@ -71,12 +80,15 @@ class Timeline {
   void end_loss(const Change& regained);
   [[nodiscard]] bool belongs_to_newest(const std::vector<Change>& changes,
                                        const ClusterState& after, SteadyTime now) const;
+  void fold_repetition();
+  void drop_oldest();
 
   SystemTime begun_;
   Entries entries_;
   std::uint64_t made_ = 0;
+  std::size_t subjects_ = 0;       // of all entries
   SteadyTime newest_word_;         // words may come in another order than that of their times
-  SteadyTime newest_at_;           // when the newest entry was begun
+  std::vector<Change> newest_;     // what the newest entry tells of, in full
   std::optional<RingId> forming_;  // the ring that the newest entry tells of
   std::optional<Since> verdict_since_;
   std::optional<SystemTime> unknown_since_;
