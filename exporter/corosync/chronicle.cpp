@@ -40,7 +40,9 @@ void Chronicle::publish() {
 
 void Chronicle::note(std::vector<Change> changes, Moment now) {
   if (!changes.empty()) {
-    timeline_.note(changes, state_, now);
+    const bool same = occasion_.goes_on(changes, state_, now.steady);
+    timeline_.note(changes, state_, now,
+                   same ? Timeline::Place::newest_entry : Timeline::Place::new_entry);
     published_timeline_.reset();
     std::ranges::move(changes, std::back_inserter(changes_));
   }

@@ -11,6 +11,7 @@
 #include <memory>
 #include <vector>
 
+#include "corosync/occasion.h"
 #include "log.h"
 #include "model/changes.h"
 #include "model/cluster_state.h"
@@ -43,6 +44,7 @@ class Chronicle {
   const Publish publish_;
   ClusterState state_;
   Timeline timeline_;
+  Occasion occasion_;                                   // of its newest entry
   std::shared_ptr<const Timeline> published_timeline_;  // empty: not as it is now
   std::vector<Change> changes_;                         // to be logged
   std::uint64_t generation_ = 0;

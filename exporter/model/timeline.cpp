@@ -8,11 +8,6 @@
 namespace corosync_exporter {
 namespace {
 
-// A verdict follows its node list within some ms; one that took longer has a time of its own.
-constexpr std::chrono::seconds verdict_follows{1};
-// Reachability is read after each event, and at each poll.
-constexpr std::chrono::seconds links_follow{10};
-
 // Not within a character of UTF-8.
 std::string cut(const std::string& name) {
   if (name.size() <= Timeline::most_name_bytes) {
@@ -38,6 +33,7 @@ std::size_t cut(std::vector<Subject>& subjects) {
   const std::size_t kept = std::min(subjects.size(), Timeline::most_subjects);
   const std::size_t gone = subjects.size() - kept;
   subjects.resize(kept);
+  subjects.shrink_to_fit();
   return gone;
 }
 
@@ -53,30 +49,9 @@ Told told(const Change& change, const ClusterState& after, SystemTime now) {
   return fresh;
 }
 
-bool is_verdict(ChangeKind kind) {
-  return kind == ChangeKind::quorum_lost || kind == ChangeKind::quorum_regained;
-}
-
 bool tells(const TimelineEntry& entry, ChangeKind kind) {
   return std::ranges::any_of(entry.told,
                              [&](const Told& said) { return said.change.kind == kind; });
-}
-
-bool tells(const std::vector<Change>& changes, ChangeKind kind) {
-  return std::ranges::find(changes, kind, &Change::kind) != changes.end();
-}
-
-bool tells(const std::vector<Change>& changes, ChangeKind kind, NodeId id) {
-  const auto change = std::ranges::find(changes, kind, &Change::kind);
-  return change != changes.end() && std::ranges::find(change->nodes, id) != change->nodes.end();
-}
-
-// Links that went down with the nodes that left, or came up with those that joined.
-bool go_with_their_nodes(const Change& change, const std::vector<Change>& others) {
-  const ChangeKind kind =
-      change.kind == ChangeKind::links_down ? ChangeKind::nodes_left : ChangeKind::nodes_joined;
-  return std::ranges::all_of(change.links,
-                             [&](const LinkId& link) { return tells(others, kind, link.first); });
 }
 
 std::size_t subjects_of(const TimelineEntry& entry) {
@@ -123,7 +98,8 @@ TimelineEntry merged(TimelineEntry earlier, const TimelineEntry& later) {
 
 }  // namespace
 
-void Timeline::note(const std::vector<Change>& changes, const ClusterState& after, Moment now) {
+void Timeline::note(const std::vector<Change>& changes, const ClusterState& after, Moment now,
+                    Place place) {
   if (changes.empty()) {
     return;
   }
@@ -140,25 +116,18 @@ void Timeline::note(const std::vector<Change>& changes, const ClusterState& afte
     }
   }
   TimelineEntry newest;
-  if (belongs_to_newest(changes, after, now.steady)) {
+  if (place == Place::newest_entry && !entries_.empty()) {
     newest = *entries_.back();
     entries_.pop_back();
   } else {
     fold_repetition();
     newest.number = ++made_;
     newest.last_begun = now.steady;
-    newest_.clear();
-    const bool forms = std::ranges::any_of(
-        changes, [](const Change& change) { return is_membership(change.kind); });
-    forming_ = forms && after.present && after.present->membership
-                   ? std::optional{after.present->membership->ring}
-                   : std::nullopt;
   }
   for (const Change& change : changes) {
     newest.told.push_back(told(change, after, now.system));
     subjects_ += newest.told.back().names.size();
   }
-  newest_.insert(newest_.end(), changes.begin(), changes.end());
   entries_.push_back(std::make_shared<const TimelineEntry>(std::move(newest)));
   drop_oldest();
 }
@@ -191,24 +160,6 @@ void Timeline::drop_oldest() {
     subjects_ -= subjects_of(*entries_.front());
     entries_.pop_front();
   }
-}
-
-bool Timeline::belongs_to_newest(const std::vector<Change>& changes, const ClusterState& after,
-                                 SteadyTime now) const {
-  if (entries_.empty()) {
-    return false;
-  }
-  const Duration since = now - entries_.back()->last_begun;
-  return std::ranges::all_of(changes, [&](const Change& change) {
-    if (tells(newest_, change.kind)) {
-      return false;
-    }
-    if (is_verdict(change.kind)) {
-      return forming_ && after.present->verdict && after.present->verdict->ring == *forming_ &&
-             since <= verdict_follows;
-    }
-    return !change.links.empty() && since <= links_follow && go_with_their_nodes(change, newest_);
-  });
 }
 
 void Timeline::end_loss(const Change& regained) {

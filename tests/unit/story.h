@@ -18,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include "corosync/occasion.h"
 #include "model/apply.h"
 #include "model/cluster_state.h"
 #include "model/timeline.h"
@@ -55,7 +56,7 @@ class Story {
     now_.steady += duration;
     now_.system += duration;
     if (const auto silence = fall_silent(state_, now_.steady)) {
-      timeline_.note({*silence}, state_, now_);
+      note({*silence});
     }
     return *this;
   }
@@ -65,8 +66,7 @@ class Story {
     return *this;
   }
   Story& then(const Event& event) {
-    const auto changes = apply(state_, event, now_);
-    timeline_.note(changes, state_, now_);
+    note(apply(state_, event, now_));
     return *this;
   }
 
@@ -97,9 +97,18 @@ class Story {
                : Source::cmap;
   }
 
+  void note(const std::vector<Change>& changes) {
+    if (!changes.empty()) {
+      const bool same = occasion_.goes_on(changes, state_, now_.steady);
+      timeline_.note(changes, state_, now_,
+                     same ? Timeline::Place::newest_entry : Timeline::Place::new_entry);
+    }
+  }
+
   ClusterState state_;
   Moment now_ = beginning;
   Timeline timeline_{beginning.system};
+  Occasion occasion_;
 };
 
 // Three nodes, quorate, on ring 1.8.
