@@ -2,7 +2,7 @@
 // The one place that asks what time it is; everything else is told.
 #pragma once
 
-#include "model/cluster_state.h"
+#include "model/moment.h"
 
 namespace corosync_exporter {
 

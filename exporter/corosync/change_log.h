@@ -4,6 +4,7 @@
 
 #include "log.h"
 #include "model/changes.h"
+#include "model/cluster_state.h"
 
 namespace corosync_exporter {
 

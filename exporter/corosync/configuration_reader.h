@@ -10,7 +10,7 @@
 
 #include "corosync/call.h"
 #include "corosync/cmap_reader.h"
-#include "model/cluster_state.h"
+#include "model/events.h"
 
 namespace corosync_exporter {
 

@@ -20,7 +20,7 @@
 #include "corosync/drain.h"
 #include "corosync/statistics_reader.h"
 #include "corosync/votequorum_reader.h"
-#include "model/cluster_state.h"
+#include "model/events.h"
 
 namespace corosync_exporter {
 

@@ -18,7 +18,7 @@
 
 #include "corosync/call.h"
 #include "corosync/handle.h"
-#include "model/cluster_state.h"
+#include "model/events.h"
 
 namespace corosync_exporter {
 

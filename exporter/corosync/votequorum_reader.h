@@ -11,7 +11,7 @@
 
 #include "corosync/call.h"
 #include "corosync/handle.h"
-#include "model/cluster_state.h"
+#include "model/events.h"
 
 namespace corosync_exporter {
 

@@ -2,11 +2,9 @@
 #include "corosync/watcher.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "clock.h"
-#include "corosync/change_log.h"
 
 namespace corosync_exporter {
 namespace {
@@ -21,15 +19,12 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;
 }  // namespace
 
 Watcher::Watcher(EventLoop& loop, Timing timing, Groups groups, unsigned int track,
-                 const Logger& log, Publish publish)
+                 const Logger& log, Chronicle::Publish publish)
     : loop_{loop},
       timing_{timing},
       log_{log},
-      publish_{std::move(publish)},
-      state_{.stale_after = timing.stale_after},
-      noted_until_{current_moment().steady},
-      timeline_{current_moment().system},
-      next_retry_{timing.first_retry},
+      chronicle_{timing.stale_after, current_moment().system, log, std::move(publish)},
+      life_{timing},
       retry_{loop, [this] { connect(); }},
       poll_{loop, [this] { poll(); }},
       reread_{loop, [this] { ask({.only_due = true}); }},
@@ -65,6 +60,7 @@ std::optional<Calls::Waiting> Watcher::waiting() const {
 }
 
 void Watcher::connect() {
+  life_.connecting();
   collector_.connect();
   watch_.start(timing_.watch_interval);
 }
@@ -75,7 +71,7 @@ void Watcher::connected(std::unique_ptr<Subscription> subscription) {
   for (const int descriptor : subscription_->descriptors()) {
     loop_.on_readable(descriptor, [this] { receive(); });
   }
-  subscribed_at_ = current_moment().steady;
+  life_.subscribed(current_moment().steady);
   take(Connected{.has_provider = subscription_->has_provider()}, current_moment());
   look_for_silence();
   receive();
@@ -91,18 +87,18 @@ void Watcher::receive() {
   } catch (const CorosyncError& error) {
     failure = error;
   }
-  const bool was_syncing = is_syncing(state_);
-  const auto events = subscription_->take_events();
-  for (const auto& [at, event] : events) {
-    take(event, at);
+  const bool was_syncing = is_syncing(state());
+  auto events = subscription_->take_events();
+  for (auto& [at, event] : events) {
+    take(std::move(event), at);
   }
   if (failure) {
     lost(*failure);
   } else if (!events.empty()) {
     // The statistics were not to be asked for meanwhile.
-    ask({.statistics = was_syncing && !is_syncing(state_), .urgent = true});
+    ask({.statistics = was_syncing && !is_syncing(state()), .urgent = true});
   }
-  publish();
+  chronicle_.publish();
 }
 
 void Watcher::take_reports(Collector& collector) {
@@ -115,27 +111,28 @@ void Watcher::take_reports(Collector& collector) {
       watch_.cancel();
     }
   }
-  publish();
+  chronicle_.publish();
 }
 
 void Watcher::take_report(Collector::Report& report) {
   std::visit(
-      Overloaded{[this](std::unique_ptr<Subscription>& subscription) {
-                   connected(std::move(subscription));
-                 },
-                 [this](const Collector::ConnectFailure& failure) {
-                   take(ConnectFailed{.failure = failure.failure}, current_moment());
-                   retry_connecting(failure.is_refusal);
-                 },
-                 [this](const Collector::ConnectInterrupted&) { put_off_connecting(); },
-                 [this](const Collector::Reading& reading) { take(reading.event, reading.at); },
-                 [this](const Collector::Done& done) { finished(done); },
-                 [this](const Collector::Broken& broken) {
-                   log_.error("the collector goes on after an error", {{"error", broken.what}});
-                   if (!subscription_ && !retry_.is_running()) {
-                     retry_connecting(true);
-                   }
-                 }},
+      Overloaded{
+          [this](std::unique_ptr<Subscription>& subscription) {
+            connected(std::move(subscription));
+          },
+          [this](const Collector::ConnectFailure& failure) {
+            take(ConnectFailed{.failure = failure.failure}, current_moment());
+            retry_after(failure.is_refusal ? End::refused : End::failed);
+          },
+          [this](const Collector::ConnectInterrupted&) { retry_after(End::interrupted); },
+          [this](Collector::Reading& reading) { take(std::move(reading.event), reading.at); },
+          [this](const Collector::Done& done) { finished(done); },
+          [this](const Collector::Broken& broken) {
+            log_.error("the collector goes on after an error", {{"error", broken.what}});
+            if (life_.phase() == ConnectionLife::Phase::connecting) {
+              retry_after(End::refused);
+            }
+          }},
       report);
 }
 
@@ -145,13 +142,13 @@ void Watcher::finished(const Collector::Done& done) {
   if (!subscription_) {
     return;
   }
-  const bool busy = std::ranges::any_of(state_.sources,
+  const bool busy = std::ranges::any_of(state().sources,
                                         [](const auto& entry) { return entry.second.interrupted; });
   if (busy != std::exchange(busy_told_, busy)) {
     log_.info(busy ? "corosync is busy: what it does not answer is asked for later"
                    : "corosync answers all readings again");
   }
-  if (done.due && !is_syncing(state_)) {  // else its end brings the next reading
+  if (done.due && !is_syncing(state())) {  // else its end brings the next reading
     reread_.start(std::max<Duration>(*done.due - current_moment().steady, {}));
   } else {
     reread_.cancel();
@@ -170,31 +167,19 @@ void Watcher::lost(const CorosyncError& error) {
   silence_.cancel();
   busy_told_ = false;
   collector_.end(std::move(subscription_));
-  const Moment now = current_moment();
-  take(Disconnected{.failure = error.failure()}, now);
-  if (now.steady - subscribed_at_ > timing_.last_retry) {
-    next_retry_ = timing_.first_retry;
-  }
-  retry_connecting(error.is_refusal());
+  take(Disconnected{.failure = error.failure()}, current_moment());
+  retry_after(error.is_refusal() ? End::refused : End::failed);
 }
 
-void Watcher::retry_connecting(bool is_refusal) {
-  retry_.start(is_refusal ? timing_.refused_retry : next_retry_);
-  next_retry_ = std::min(2 * next_retry_, timing_.last_retry);
-}
-
-void Watcher::put_off_connecting() {
-  // No longer each time: nobody knows of the cluster meanwhile.
-  retry_.start(timing_.poll_interval);
-}
+void Watcher::retry_after(End how) { retry_.start(life_.ended(how, current_moment().steady)); }
 
 void Watcher::ask(Request request) {
   request.has_provider = subscription_->has_provider();
-  request.syncing = is_syncing(state_);
-  if (state_.present) {
-    request.voters = state_.present->voters;
+  request.syncing = is_syncing(state());
+  if (state().present) {
+    request.voters = state().present->voters;
   }
-  for (const auto& [id, node] : state_.nodes) {
+  for (const auto& [id, node] : state().nodes) {
     request.nodes.push_back(id);
   }
   collector_.read(std::move(request));
@@ -233,16 +218,16 @@ void Watcher::watch() {
 // Time alone makes silence, so somebody has to look.
 void Watcher::look_for_silence() {
   const Moment now = current_moment();
-  note_changes(state_, now);
-  publish();
-  if (subscription_ && !is_silent(state_, now.steady)) {
-    silence_.start(timing_.stale_after - *silence(state_, now.steady) + timing_.watch_interval);
+  chronicle_.look_for_silence(now);
+  chronicle_.publish();
+  if (subscription_ && !is_silent(state(), now.steady)) {
+    silence_.start(timing_.stale_after - *silence(state(), now.steady) + timing_.watch_interval);
   }
 }
 
 // A poll that brings no word leaves open whether corosync is busy or hangs.
 void Watcher::prove_life() {
-  if (subscription_ && state_.present->last_word < polled_at_ && !prober_.is_busy() &&
+  if (subscription_ && state().present->last_word < polled_at_ && !prober_.is_busy() &&
       !std::exchange(probed_, true)) {
     prober_.probe();
     if (!watch_.is_running()) {
@@ -251,34 +236,10 @@ void Watcher::prove_life() {
   }
 }
 
-void Watcher::take(const Event& event, Moment at) {
-  const ClusterState before = state_;
-  state_ = apply(std::move(state_), event, at);
-  note_changes(before, at);
-  if (subscription_ && !silence_.is_running() && !is_silent(state_, at.steady)) {
+void Watcher::take(Event event, Moment at) {
+  chronicle_.take(std::move(event), at);
+  if (subscription_ && !silence_.is_running() && !is_silent(state(), at.steady)) {
     silence_.start(timing_.stale_after);  // it was silent, and is no longer
-  }
-}
-
-void Watcher::note_changes(const ClusterState& before, Moment now) {
-  // Words may come in another order than that of their times; silence must not end by that.
-  const SteadyTime until = std::max(noted_until_, now.steady);
-  auto changes = changes_between(before, noted_until_, state_, until);
-  noted_until_ = until;
-  if (!changes.empty()) {
-    timeline_.note(changes, state_, now);
-    published_timeline_.reset();
-    std::ranges::move(changes, std::back_inserter(changes_));
-  }
-}
-
-void Watcher::publish() {
-  if (!published_timeline_) {
-    published_timeline_ = std::make_shared<const Timeline>(timeline_);
-  }
-  publish_({.state = state_, .timeline = published_timeline_, .generation = ++generation_});
-  for (const Change& change : std::exchange(changes_, {})) {
-    log_change(log_, change, state_);
   }
 }
 

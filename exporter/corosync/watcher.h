@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The connection's life, and the one place that decides about errors: connects and connects again,
-// turns what arrives into the next state, notices when corosync falls silent, publishes and logs.
-//
-//   DOWN --retry--> CONNECTING --Subscription--> subscribed --CorosyncError--> DOWN
+// The one place that decides about errors: connects and connects again as ConnectionLife says, asks
+// for what is not announced, notices when corosync falls silent, and hands what it hears to the
+// Chronicle.
 //
 // A call that is not answered is taken back soon (Timing), and is no sign of death: corosync may be
 // busy. Silent is one that says nothing at all: no callback, no answer, not even on a connection
@@ -12,29 +11,25 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
-#include <vector>
 
+#include "corosync/chronicle.h"
 #include "corosync/collector.h"
+#include "corosync/connection_life.h"
 #include "corosync/event_loop.h"
 #include "corosync/timing.h"
 #include "log.h"
-#include "model/changes.h"
 #include "model/cluster_state.h"
-#include "model/timeline.h"
+#include "model/events.h"
 
 namespace corosync_exporter {
 
 class Watcher {
  public:
-  using Publish = std::function<void(Snapshot)>;
-
   // `track` is quorum_trackstart's flags. `publish` gets every new state, with what led to it.
   Watcher(EventLoop& loop, Timing timing, Groups groups, unsigned int track, const Logger& log,
-          Publish publish);
+          Chronicle::Publish publish);
 
   // Begins to connect. Until then nothing can hang.
   void start() { connect(); }
@@ -44,7 +39,7 @@ class Watcher {
 
   // Whether a new connection has told all there is to tell, or a try to connect has failed.
   [[nodiscard]] bool is_settled() const {
-    return subscription_ ? read_ : state_.disconnected_by.has_value();
+    return subscription_ ? read_ : state().disconnected_by.has_value();
   }
 
   // Ends the subscription politely. False where corosync does not let it happen within `patience`:
@@ -52,14 +47,16 @@ class Watcher {
   [[nodiscard]] bool stop(std::chrono::milliseconds patience);
 
  private:
+  using End = ConnectionLife::End;
+
+  [[nodiscard]] const ClusterState& state() const { return chronicle_.state(); }
   void connect();
   void connected(std::unique_ptr<Subscription> subscription);
   void receive();  // from the subscription
   void take_reports(Collector& collector);
   void take_report(Collector::Report& report);
   void lost(const CorosyncError& error);  // the subscription
-  void retry_connecting(bool is_refusal);
-  void put_off_connecting();  // after it was interrupted
+  void retry_after(End how);              // of the try, or of the subscription
   void finished(const Collector::Done& done);
   void ask(Request request);  // the collector for its readings
   void poll();
@@ -67,31 +64,20 @@ class Watcher {
   void look_for_silence();
   void prove_life();
 
-  // One event: the next state, and the changes to log and to keep.
-  void take(const Event& event, Moment at);
-  void note_changes(const ClusterState& before, Moment now);
-  // The state, then the log: whoever reads the log slowly holds up nobody else.
-  void publish();
+  void take(Event event, Moment at);
 
   EventLoop& loop_;
   const Timing timing_;
   const Logger& log_;
-  const Publish publish_;
 
-  ClusterState state_;
-  SteadyTime noted_until_;       // what changed until then is in `changes_`, or was
-  std::vector<Change> changes_;  // to be logged
-  Timeline timeline_;
-  std::shared_ptr<const Timeline> published_timeline_;  // empty: not as it is now
-  std::uint64_t generation_ = 0;
-  std::chrono::milliseconds next_retry_;
+  Chronicle chronicle_;
+  ConnectionLife life_;
   bool read_ = false;       // everything, since `subscription_` began
   bool hang_told_ = false;  // of the call to connect that is under way
   bool busy_told_ = false;  // that corosync does not answer readings
   SteadyTime polled_at_;    // last
   bool probed_ = false;     // since then
   std::unique_ptr<Subscription> subscription_;
-  SteadyTime subscribed_at_;
 
   Timer retry_;
   Timer poll_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a person wants to be told when one state gives way to the next. Pure.
+// What a person wants to be told when one state gives way to the next.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "model/cluster_state.h"
+#include "model/facts.h"
+#include "model/moment.h"
 
 namespace corosync_exporter {
 
@@ -31,7 +32,9 @@ enum class ChangeKind {
 };
 
 // Of who left or joined.
-[[nodiscard]] bool is_membership(ChangeKind kind);
+[[nodiscard]] constexpr bool is_membership(ChangeKind kind) {
+  return kind == ChangeKind::nodes_left || kind == ChangeKind::nodes_joined;
+}
 
 struct Change {
   ChangeKind kind{};
@@ -43,10 +46,5 @@ struct Change {
   std::optional<std::pair<std::uint32_t, std::uint32_t>> votes{};
   bool operator==(const Change&) const = default;
 };
-
-// What changed between `before`, as it was at `then`, and `after`, as it is `now`; in the order in
-// which a story would tell it. One event apart, or none: silence is a change that time alone makes.
-[[nodiscard]] std::vector<Change> changes_between(const ClusterState& before, SteadyTime then,
-                                                  const ClusterState& after, SteadyTime now);
 
 }  // namespace corosync_exporter

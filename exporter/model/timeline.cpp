@@ -2,15 +2,11 @@
 #include "model/timeline.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace corosync_exporter {
 namespace {
-
-// A verdict follows its node list within some ms; one that took longer has a time of its own.
-constexpr std::chrono::seconds verdict_follows{1};
-// Reachability is read after each event, and at each poll.
-constexpr std::chrono::seconds links_follow{10};
 
 // Not within a character of UTF-8.
 std::string cut(const std::string& name) {
@@ -31,27 +27,26 @@ std::string name_of(NodeId id, const ClusterState& state) {
   return node != state.nodes.end() && node->second.name ? cut(*node->second.name) : "";
 }
 
-std::vector<NodeId> nodes_of(const Change& change) {
-  std::vector<NodeId> nodes = change.nodes;
-  for (const auto& [id, number] : change.links) {
-    nodes.push_back(id);
-  }
-  return nodes;
+// Leaves no more of them than a change may have, and returns how many are gone.
+template <class Subject>
+std::size_t cut(std::vector<Subject>& subjects) {
+  const std::size_t kept = std::min(subjects.size(), Timeline::most_subjects);
+  const std::size_t gone = subjects.size() - kept;
+  subjects.resize(kept);
+  subjects.shrink_to_fit();
+  return gone;
 }
 
 Told told(const Change& change, const ClusterState& after, SystemTime now) {
   Told fresh{.at = now, .change = change};
-  for (const NodeId id : nodes_of(change)) {
-    if (fresh.names.size() == Timeline::most_names) {
-      break;
-    }
+  fresh.more = cut(fresh.change.nodes) + cut(fresh.change.links);
+  for (const NodeId id : fresh.change.nodes) {
+    fresh.names.push_back(name_of(id, after));
+  }
+  for (const auto& [id, number] : fresh.change.links) {
     fresh.names.push_back(name_of(id, after));
   }
   return fresh;
-}
-
-bool is_verdict(ChangeKind kind) {
-  return kind == ChangeKind::quorum_lost || kind == ChangeKind::quorum_regained;
 }
 
 bool tells(const TimelineEntry& entry, ChangeKind kind) {
@@ -59,24 +54,52 @@ bool tells(const TimelineEntry& entry, ChangeKind kind) {
                              [&](const Told& said) { return said.change.kind == kind; });
 }
 
-bool tells(const TimelineEntry& entry, ChangeKind kind, NodeId id) {
-  return std::ranges::any_of(entry.told, [&](const Told& said) {
-    return said.change.kind == kind &&
-           std::ranges::find(said.change.nodes, id) != said.change.nodes.end();
-  });
+std::size_t subjects_of(const TimelineEntry& entry) {
+  std::size_t count = 0;
+  for (const Told& told : entry.told) {
+    count += told.names.size();
+  }
+  return count;
 }
 
-// Links that went down with the nodes that left, or came up with those that joined.
-bool go_with_their_nodes(const Change& change, const TimelineEntry& entry) {
-  const ChangeKind kind =
-      change.kind == ChangeKind::links_down ? ChangeKind::nodes_left : ChangeKind::nodes_joined;
-  return std::ranges::all_of(change.links,
-                             [&](const LinkId& link) { return tells(entry, kind, link.first); });
+// ---- Repetition --------------------------------------------------------------------------------
+
+// A round of a crash loop may be several entries, and not each round has all of them: what comes
+// again is looked for among so many.
+constexpr std::size_t most_alternating = 32;
+// What comes again after longer is news of its own.
+constexpr std::chrono::hours repeats_within{1};
+
+bool are_alike(const Told& one, const Told& other) {
+  Change change = other.change;
+  change.lasted = one.change.lasted;
+  return one.change == change && one.names == other.names && one.more == other.more;
+}
+
+bool are_alike(const TimelineEntry& one, const TimelineEntry& other) {
+  return std::ranges::equal(one.told, other.told,
+                            [](const Told& a, const Told& b) { return are_alike(a, b); });
+}
+
+// One entry for two that are alike.
+TimelineEntry merged(TimelineEntry earlier, const TimelineEntry& later) {
+  for (std::size_t i = 0; i < earlier.told.size(); ++i) {
+    Told& into = earlier.told[i];
+    const Told& from = later.told[i];
+    into.last = later.count > 1 ? from.last : from.at;
+    if (from.change.lasted) {
+      into.change.lasted = into.change.lasted.value_or(Duration::zero()) + *from.change.lasted;
+    }
+  }
+  earlier.count += later.count;
+  earlier.last_begun = later.last_begun;
+  return earlier;
 }
 
 }  // namespace
 
-void Timeline::note(const std::vector<Change>& changes, const ClusterState& after, Moment now) {
+void Timeline::note(const std::vector<Change>& changes, const ClusterState& after, Moment now,
+                    Place place) {
   if (changes.empty()) {
     return;
   }
@@ -93,44 +116,50 @@ void Timeline::note(const std::vector<Change>& changes, const ClusterState& afte
     }
   }
   TimelineEntry newest;
-  if (belongs_to_newest(changes, after, now.steady)) {
+  if (place == Place::newest_entry && !entries_.empty()) {
     newest = *entries_.back();
     entries_.pop_back();
   } else {
+    fold_repetition();
     newest.number = ++made_;
-    newest_at_ = now.steady;
-    const bool forms = std::ranges::any_of(
-        changes, [](const Change& change) { return is_membership(change.kind); });
-    forming_ = forms && after.present && after.present->membership
-                   ? std::optional{after.present->membership->ring}
-                   : std::nullopt;
+    newest.last_begun = now.steady;
   }
   for (const Change& change : changes) {
     newest.told.push_back(told(change, after, now.system));
+    subjects_ += newest.told.back().names.size();
   }
   entries_.push_back(std::make_shared<const TimelineEntry>(std::move(newest)));
-  if (entries_.size() > most_entries) {
-    entries_.pop_front();
+  drop_oldest();
+}
+
+// The newest entry is complete, as another one begins. If it has come twice before, and soon, these
+// two become one.
+void Timeline::fold_repetition() {
+  if (entries_.empty()) {
+    return;
+  }
+  const auto end =
+      entries_.rbegin() + static_cast<std::ptrdiff_t>(std::min(entries_.size(), most_alternating));
+  const auto before = [end](Entries::reverse_iterator later) {
+    const auto found = std::find_if(
+        std::next(later), end, [&](const auto& earlier) { return are_alike(*earlier, **later); });
+    const bool soon = found != end && (*later)->last_begun - (*found)->last_begun <= repeats_within;
+    return soon ? found : end;
+  };
+  const auto second = before(entries_.rbegin());
+  const auto first = second != end ? before(second) : end;
+  if (first != end) {
+    *first = std::make_shared<const TimelineEntry>(merged(**first, **second));
+    subjects_ -= subjects_of(**second);
+    entries_.erase(std::next(second).base());
   }
 }
 
-bool Timeline::belongs_to_newest(const std::vector<Change>& changes, const ClusterState& after,
-                                 SteadyTime now) const {
-  if (entries_.empty()) {
-    return false;
+void Timeline::drop_oldest() {
+  while (entries_.size() > most_entries || subjects_ > most_subjects_in_all) {
+    subjects_ -= subjects_of(*entries_.front());
+    entries_.pop_front();
   }
-  const TimelineEntry& newest = *entries_.back();
-  const Duration since = now - newest_at_;
-  return std::ranges::all_of(changes, [&](const Change& change) {
-    if (tells(newest, change.kind)) {
-      return false;
-    }
-    if (is_verdict(change.kind)) {
-      return forming_ && after.present->verdict && after.present->verdict->ring == *forming_ &&
-             since <= verdict_follows;
-    }
-    return !change.links.empty() && since <= links_follow && go_with_their_nodes(change, newest);
-  });
 }
 
 void Timeline::end_loss(const Change& regained) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The newest changes, with their times and with the names that nodes had then: what a person wants
-// to read afterwards. What belongs together is one entry: who left and the quorum that went with
-// them, links that went down with their node.
+// to read afterwards. What happens again and again, as in a crash loop, is told twice: its newest
+// time in full, and all before that as one entry with a count.
 //
-// Bounded: so many entries, names and bytes a name, whatever corosync announces.
+// Bounded, whatever corosync announces: so many entries, nodes and links, and bytes of a name.
 // Pure: time comes in as an argument. Threads: a value; the loop thread owns the current one.
 #pragma once
 
@@ -20,19 +20,28 @@
 
 namespace corosync_exporter {
 
-// A change at its time. `names` are those of its nodes, or of its links' nodes, in their order;
-// empty for a node without one, and missing beyond `Timeline::most_names`.
+// A change at its time. Of its nodes or links the first `Timeline::most_subjects`, and how many
+// more there were. `names` are those of these nodes, or of these links' nodes, in their order;
+// empty for a node without one.
 struct Told {
   SystemTime at{};
   Change change{};
   std::vector<std::string> names{};
+  std::size_t more = 0;
+  SystemTime last{};  // only if its entry stands for several: `at` is the first time, this the last
   bool operator==(const Told&) const = default;
 };
 
+// What happened on one occasion.
 struct TimelineEntry {
   std::uint64_t number = 0;  // counts all entries ever made, from 1
-  std::vector<Told> told{};  // never empty; each kind at most once
-  // A loss of quorum has the time that it lasted as `lasted` in its change, once it is over.
+  // Never empty; each kind at most once. A loss of quorum has the time that it lasted as `lasted`
+  // in its change, once it is over.
+  std::vector<Told> told{};
+  // How many entries this one stands for, alike but for their times. Its number is that of the
+  // first, and what lasted, lasted for so long in all.
+  std::uint64_t count = 1;
+  SteadyTime last_begun{};  // the last of them
   bool operator==(const TimelineEntry&) const = default;
 };
 
@@ -46,13 +55,16 @@ struct Since {
 class Timeline {
  public:
   static constexpr std::size_t most_entries = 256;
-  static constexpr std::size_t most_names = 16;       // a change
-  static constexpr std::size_t most_name_bytes = 96;  // what is longer is cut
+  static constexpr std::size_t most_subjects = 16;           // nodes or links of a change
+  static constexpr std::size_t most_subjects_in_all = 1024;  // beyond, the oldest entries go
+  static constexpr std::size_t most_name_bytes = 96;         // what is longer is cut
 
   explicit Timeline(SystemTime begun) : begun_{begun}, unknown_since_{begun} {}
 
-  // `changes`, of one event, led to `after`.
-  void note(const std::vector<Change>& changes, const ClusterState& after, Moment now);
+  // `changes`, of one event, led to `after`. None of them is of a kind that the newest entry has
+  // already, if they are to be told there.
+  enum class Place { new_entry, newest_entry };
+  void note(const std::vector<Change>& changes, const ClusterState& after, Moment now, Place place);
 
   // Oldest first. Shared with copies of the timeline, of which each event makes one; none is null.
   using Entries = std::deque<std::shared_ptr<const TimelineEntry>>;
@@ -69,15 +81,14 @@ class Timeline {
   void follow_verdict(const std::vector<Change>& changes, SystemTime now);
   void follow_silence(const ClusterState& after, Moment now);
   void end_loss(const Change& regained);
-  [[nodiscard]] bool belongs_to_newest(const std::vector<Change>& changes,
-                                       const ClusterState& after, SteadyTime now) const;
+  void fold_repetition();
+  void drop_oldest();
 
   SystemTime begun_;
   Entries entries_;
   std::uint64_t made_ = 0;
-  SteadyTime newest_word_;         // words may come in another order than that of their times
-  SteadyTime newest_at_;           // when the newest entry was begun
-  std::optional<RingId> forming_;  // the ring that the newest entry tells of
+  std::size_t subjects_ = 0;  // of all entries
+  SteadyTime newest_word_;    // words may come in another order than that of their times
   std::optional<Since> verdict_since_;
   std::optional<SystemTime> unknown_since_;
 };

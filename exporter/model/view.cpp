@@ -80,12 +80,12 @@ const Qdevice* View::qdevice_of(NodeId id) const {
 
 const std::map<NodeId, Reachability>& View::reachability() const {
   static const std::map<NodeId, Reachability> unknown;
-  return known_.reachability ? state_.present->reachability : unknown;
+  return known_.reachability ? state_.present->reachability.map() : unknown;
 }
 
 const std::map<LinkId, LinkStatistics>& View::link_statistics() const {
   static const std::map<LinkId, LinkStatistics> unknown;
-  return known_.configuration ? state_.present->link_statistics : unknown;
+  return known_.configuration ? state_.present->link_statistics.map() : unknown;
 }
 
 std::optional<std::chrono::microseconds> View::latency_of(LinkId id) const {

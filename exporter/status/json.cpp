@@ -150,6 +150,9 @@ Json event(const Told& told) {
     object["links"].push_back(
         {{"link", change.links[i].second}, {"node", named(told, i, change.links[i].first)}});
   }
+  if (told.more != 0) {
+    object["more"] = told.more;
+  }
   add(object, "lasted_seconds", change.lasted);
   if (change.votes) {
     object["from_votes"] = change.votes->first;
@@ -165,10 +168,16 @@ Json event(const Told& told) {
 }
 
 Json entry(const TimelineEntry& entry, std::optional<Duration> loss_so_far) {
+  const Told& first = headline(entry);
   Json object{{"number", entry.number},
-              {"at", value(headline(entry).at)},
+              {"at", value(first.at)},
               {"severity", name_of(weight_of(entry))},
               {"summary", sentence(entry, loss_so_far)}};
+  if (entry.count > 1) {
+    object["count"] = entry.count;
+    object["first"] = value(first.at);
+    object["last"] = value(first.last);
+  }
   for (const Told& told : entry.told) {
     object["events"].push_back(event(told));
   }

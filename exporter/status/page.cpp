@@ -538,16 +538,20 @@ Html nodes(const Status& status) {
 
 Html timeline_entry(const TimelineEntry& entry, const Status& status,
                     std::optional<Duration> loss_so_far) {
-  const SystemTime at = headline(entry).at;
+  const Told& first = headline(entry);
+  const SystemTime at = entry.count > 1 ? first.last : first.at;
   const std::string_view weight = name_of(weight_of(entry));
   Html html;
-  html << "<li class='" << weight << "'>" << time_element(at, status.now.system) << icon(weight)
-       << "<span class='what'>" << sentence(entry) << "</span><span class='ago'>";
+  html << "<li class='" << weight << "'>" << time_element(first.at, status.now.system)
+       << icon(weight) << "<span class='what'>" << sentence(entry) << "</span><span class='ago'>";
   if (loss_so_far) {
     html << "for "
          << age_element(status.now.system - std::chrono::floor<SystemTime::duration>(*loss_so_far),
                         status.now.system)
          << " so far";
+  } else if (entry.count > 1) {
+    html << "last " << time_element(at, status.now.system) << ", "
+         << age_element(at, status.now.system) << " ago";
   } else {
     html << age_element(at, status.now.system) << " ago";
   }

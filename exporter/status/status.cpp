@@ -16,26 +16,6 @@ constexpr auto recent = 1h;  // for how long a scheduling pause is worth a warni
 
 std::string number(NodeId id) { return std::to_string(static_cast<std::uint32_t>(id)); }
 
-// When each node was last told to have done so, as far as the timeline reaches.
-std::map<NodeId, SystemTime> times_of(ChangeKind kind, const Timeline& timeline) {
-  std::map<NodeId, SystemTime> times;
-  for (const auto& entry : timeline.entries()) {
-    for (const Told& told : entry->told) {
-      if (told.change.kind == kind) {
-        for (const NodeId id : told.change.nodes) {
-          times[id] = told.at;
-        }
-      }
-    }
-  }
-  return times;
-}
-
-std::optional<SystemTime> time_of(const std::map<NodeId, SystemTime>& times, NodeId id) {
-  const auto found = times.find(id);
-  return found != times.end() ? std::optional{found->second} : std::nullopt;
-}
-
 // ---- The nodes ---------------------------------------------------------------------------------
 
 std::vector<LinkView> links_of(const View& view, NodeId id) {
@@ -68,9 +48,7 @@ std::optional<bool> reachable(const View& view, NodeId id) {
   return found != view.reachability().end() ? std::optional{found->second.reachable} : std::nullopt;
 }
 
-std::vector<NodeView> nodes_of(const View& view, const Timeline& timeline) {
-  const auto joined = times_of(ChangeKind::nodes_joined, timeline);
-  const auto left = times_of(ChangeKind::nodes_left, timeline);
+std::vector<NodeView> nodes_of(const View& view) {
   std::vector<NodeView> views;
   for (const auto& [id, node] : view.state().nodes) {
     const std::optional<bool> member = view.member(id);
@@ -88,8 +66,8 @@ std::vector<NodeView> nodes_of(const View& view, const Timeline& timeline) {
                      .qdevice = device != nullptr ? std::optional{*device} : std::nullopt,
                      .joins = node.joins,
                      .leaves = node.leaves,
-                     .joined_at = time_of(joined, id),
-                     .left_at = time_of(left, id),
+                     .joined_at = node.last_joined,
+                     .left_at = node.last_left,
                      .links = links_of(view, id)});
   }
   return views;
@@ -291,7 +269,7 @@ Status status_of(const Snapshot& snapshot, Moment now) {
                 .local_node = state.local_node,
                 .syncing = view.syncing(),
                 .waiting_for_all = view.waiting_for_all(),
-                .nodes = nodes_of(view, timeline),
+                .nodes = nodes_of(view),
                 .sources = sources_of(state, now.steady),
                 .quorum_losses = state.quorum.losses,
                 .without_quorum = time_without_quorum(state, now.steady)};

@@ -45,7 +45,7 @@ struct NodeView {
   std::optional<Qdevice> qdevice{};
   std::uint64_t joins = 0;
   std::uint64_t leaves = 0;
-  std::optional<SystemTime> joined_at{};  // last, as far as the timeline reaches
+  std::optional<SystemTime> joined_at{};  // last
   std::optional<SystemTime> left_at{};
   std::vector<LinkView> links{};
 };

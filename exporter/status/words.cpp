@@ -108,7 +108,9 @@ std::vector<std::string> node_names(const Told& told) {
   return texts;
 }
 
-std::string nodes(const Told& told) { return listed(node_names(told), told.change.nodes.size()); }
+std::string nodes(const Told& told) {
+  return listed(node_names(told), told.names.size() + told.more);
+}
 
 // "links 0 and 1 to node2, link 0 to node 3"; a node's links stand together.
 std::string links(const Told& told) {
@@ -125,13 +127,18 @@ std::string links(const Told& told) {
     text += (text.empty() ? "link" : ", link") + std::string{numbers.size() == 1 ? " " : "s "} +
             listed(numbers, numbers.size()) + " to " + (name.empty() ? unnamed(id) : name);
   }
-  if (i < links.size()) {
-    text += " and " + counted(static_cast<std::int64_t>(links.size() - i), "other");
+  if (told.more != 0) {
+    text += " and " + counted(static_cast<std::int64_t>(told.more), "other");
   }
   return text;
 }
 
-std::string phrase(const Told& told, std::optional<Duration> loss_so_far) {
+// How long it lasted; `often`: all of the times together.
+std::string lasted(const Change& change, bool often) {
+  return duration_text(change.lasted.value_or(Duration::zero())) + (often ? " in all" : "");
+}
+
+std::string phrase(const Told& told, std::optional<Duration> loss_so_far, bool often) {
   const Change& change = told.change;
   switch (change.kind) {
     case ChangeKind::connected:
@@ -150,11 +157,11 @@ std::string phrase(const Told& told, std::optional<Duration> loss_so_far) {
       return nodes(told) + " joined";
     case ChangeKind::quorum_lost:
       if (change.lasted) {
-        return "quorum lost for " + duration_text(*change.lasted);
+        return "quorum lost for " + lasted(change, often);
       }
       return loss_so_far ? "quorum lost, for " + age_text(*loss_so_far) + " so far" : "quorum lost";
     case ChangeKind::quorum_regained:
-      return "quorum regained after " + duration_text(change.lasted.value_or(Duration::zero()));
+      return "quorum regained after " + lasted(change, often);
     case ChangeKind::source_failed:
       return "reading from " + std::string{name_of(*change.source)} +
              " failed: " + describe(*change.failure);
@@ -300,7 +307,8 @@ std::string sentence(const TimelineEntry& entry, std::optional<Duration> loss_so
   for (const Told& told : entry.told) {
     nodes_told += is_membership(told.change.kind) ? told.change.nodes.size() : 0;
   }
-  std::string text = phrase(first, loss_so_far);
+  const bool often = entry.count > 1;
+  std::string text = phrase(first, loss_so_far, often);
   for (const Told& told : entry.told) {
     if (&told == &first) {
       continue;
@@ -310,8 +318,11 @@ std::string sentence(const TimelineEntry& entry, std::optional<Duration> loss_so
       text += nodes_told == 1 ? "; links to it " : "; links to them ";
       text += told.change.kind == ChangeKind::links_down ? "down" : "up";
     } else {
-      text += "; " + phrase(told, loss_so_far);
+      text += "; " + phrase(told, loss_so_far, often);
     }
+  }
+  if (often) {
+    return std::to_string(entry.count) + " times: " + text;
   }
   const bool begins_with_a_name = is_membership(first.change.kind) && !first.names.front().empty();
   if (!begins_with_a_name && text[0] >= 'a' && text[0] <= 'z') {

@@ -41,7 +41,7 @@ enum class Weight { good, info, warning, critical };
 [[nodiscard]] const Told& headline(const TimelineEntry& entry);
 
 // The entry as a sentence without its full stop, the gravest first: "Quorum lost for 4.03 s;
-// node2 and node3 left". `loss_so_far`: of a loss that has not ended.
+// node2 and node3 left", or "12 times: node2 left". `loss_so_far`: of a loss that has not ended.
 [[nodiscard]] std::string sentence(const TimelineEntry& entry,
                                    std::optional<Duration> loss_so_far = std::nullopt);
 

@@ -5,10 +5,14 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "clock.h"
+#include "corosync/chronicle.h"
 #include "exposition/families.h"
 #include "exposition/page.h"
+#include "model/apply.h"
+#include "model/snapshot_cell.h"
 #include "program.h"
 #include "status/json.h"
 #include "status/status.h"
@@ -30,15 +34,68 @@ void apply_verdict(benchmark::State& bench) {
   bool quorate = true;
   for (auto _ : bench) {
     quorate = !quorate;
-    state = apply(std::move(state), quorate ? regained : lost, current_moment());
+    benchmark::DoNotOptimize(apply(state, quorate ? regained : lost, current_moment()));
   }
 }
 
+// Which is handed over, so that it need not be copied.
 void apply_reading(benchmark::State& bench) {
   ClusterState state = snapshot_of(bench)->state;
-  const Event event = LinkStatisticsRead{state.present->link_statistics};
+  const Event event = LinkStatisticsRead{state.present->link_statistics.map()};
   for (auto _ : bench) {
-    state = apply(std::move(state), event, current_moment());
+    bench.PauseTiming();
+    Event reading = event;
+    bench.ResumeTiming();
+    benchmark::DoNotOptimize(apply(state, std::move(reading), current_moment()));
+  }
+}
+
+// With all that grows with the cluster.
+void fill(Chronicle& chronicle, const ClusterState& from) {
+  const Present& present = *from.present;
+  const Moment now = current_moment();
+  ConfigurationRead configuration{.info = *from.info};
+  for (const auto& [id, node] : from.nodes) {
+    configuration.nodes[id] = {.name = *node.name, .configured = true};
+  }
+  for (Event event : {Event{Connected{.has_provider = true}},
+                      Event{NodeListNotified{.ring = present.membership->ring,
+                      .members = present.membership->members}},
+                      Event{QuorumNotified{.quorate = true, .ring = present.membership->ring}},
+                      Event{VotesRead{*present.votes}}, Event{configuration},
+                      Event{ReachabilityRead{present.reachability.map()}},
+                      Event{LinkStatisticsRead{present.link_statistics.map()}},
+                      Event{TotemRead{*present.totem}}}) {
+    chronicle.take(std::move(event), now);
+  }
+}
+
+// A node leaves or comes back: what corosync announces then, until it is published.
+void event(benchmark::State& bench) {
+  const auto snapshot = snapshot_of(bench);
+  SnapshotCell<Snapshot> newest{Snapshot{}};
+  const Logger log{LogLevel::error};
+  Chronicle chronicle{snapshot->state.stale_after, {}, log, [&](Snapshot fresh) {
+                        newest.publish(std::move(fresh));
+                      }};
+  fill(chronicle, snapshot->state);
+  const auto all = snapshot->state.present->membership->members;
+  auto fewer = all;
+  const NodeId last = fewer.back();
+  fewer.pop_back();
+  std::uint64_t sequence = 8;
+  for (auto _ : bench) {
+    sequence += 4;
+    const bool leaves = sequence % 8 == 0;
+    const RingId ring{.leader = all.front(), .sequence = sequence};
+    NodeListNotified list{.ring = ring, .members = leaves ? fewer : all};
+    (leaves ? list.left : list.joined).push_back(last);
+    chronicle.take(list, current_moment());
+    chronicle.take(QuorumNotified{.quorate = true, .ring = ring}, current_moment());
+    chronicle.publish();
+    chronicle.take(VotequorumNodeListNotified{}, current_moment());
+    chronicle.take(VotequorumQuorumNotified{.voters = all}, current_moment());
+    chronicle.publish();
   }
 }
 
@@ -98,6 +155,7 @@ void status_as_json(benchmark::State& bench) {
 #define BY_NODES(name) BENCHMARK(name)->Arg(3)->Arg(16)->Arg(64)->Arg(256)
 BY_NODES(apply_verdict);
 BY_NODES(apply_reading);
+BY_NODES(event);
 BY_NODES(copy_of_state);
 BY_NODES(families);
 BY_NODES(page_of_new_state);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <map>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -20,7 +21,7 @@ using namespace std::chrono_literals;
 // Node 2 has a name, and of three nodes two are members.
 ClusterState two_of_three() {
   ClusterState state{.stale_after = 5s};
-  state.nodes[id(2)].name = "beta";
+  state.nodes = std::map<NodeId, Node>{{id(2), {.name = "beta"}}};
   state.present.emplace();
   state.present->has_provider = true;
   state.present->verdict.emplace().quorate = true;

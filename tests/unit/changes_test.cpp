@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/changes.h"
-
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <vector>
 
+#include "model/apply.h"
 #include "print_model.h"
 #include "story.h"
 
@@ -18,9 +18,10 @@ const Failure lost = failure("quorum_dispatch", "CS_ERR_LIBRARY");
 
 // What there is to tell of one event after a story.
 std::vector<Change> changes_of(const Story& before, const Event& event, Duration later = 1ms) {
-  Story after = before;
-  after.wait(later).then(event);
-  return changes_between(before.state(), before.now().steady, after.state(), after.now().steady);
+  Story now = before;
+  now.wait(later);
+  ClusterState state = now.state();
+  return apply(state, event, now.now());
 }
 
 Story connected() {
@@ -66,16 +67,37 @@ TEST(ChangesTest, ReconnectingForTheReasonThatWasToldIsSilent) {
 TEST(ChangesTest, SilenceIsAChangeThatTimeAloneMakes) {
   const Story story = three_quorate();
   const SteadyTime then = story.now().steady;
-  const ClusterState& state = story.state();
-  EXPECT_EQ(changes_between(state, then, state, then + 15s), Changes{});
-  EXPECT_EQ(changes_between(state, then, state, then + 16s),
-            Changes{{.kind = ChangeKind::fell_silent}});
-  EXPECT_EQ(changes_between(state, then + 16s, state, then + 17s), Changes{});
+  ClusterState state = story.state();
+  EXPECT_EQ(fall_silent(state, then + 15s), std::nullopt);
+  EXPECT_EQ(fall_silent(state, then + 16s), Change{.kind = ChangeKind::fell_silent});
+  EXPECT_EQ(fall_silent(state, then + 17s), std::nullopt);
 }
 
 TEST(ChangesTest, AWordAfterSilenceIsAnAnswer) {
   EXPECT_EQ(changes_of(three_quorate().wait(16s), ExpectedVotesNotified{}),
             Changes{{.kind = ChangeKind::answers_again}});
+}
+
+// The moment has passed, but nobody has told of it.
+TEST(ChangesTest, AWordThatForestallsTheTellingOfSilenceIsNoAnswer) {
+  const Story story = three_quorate();
+  ClusterState state = story.state();
+  const Moment later{.steady = story.now().steady + 16s, .system = story.now().system + 16s};
+  EXPECT_EQ(apply(state, ExpectedVotesNotified{}, later), Changes{});
+  EXPECT_EQ(fall_silent(state, later.steady), std::nullopt);
+}
+
+TEST(ChangesTest, AnOldWordThatComesLateDoesNotEndSilence) {
+  Story story = three_quorate().wait(16s);
+  EXPECT_EQ(changes_of(story, Answered{story.now().steady - 16s}), Changes{});
+  EXPECT_EQ(changes_of(story, Answered{story.now().steady - 15500ms}), Changes{});
+  EXPECT_EQ(changes_of(story, Answered{story.now().steady - 1s}),
+            Changes{{.kind = ChangeKind::answers_again}});
+}
+
+TEST(ChangesTest, AConnectionThatWasSilentBeforeItSyncedIsToldFirst) {
+  EXPECT_EQ(changes_of(connected().wait(16s), QuorumNotified{.quorate = true, .ring = ring(1, 8)}),
+            (Changes{{.kind = ChangeKind::connected}, {.kind = ChangeKind::answers_again}}));
 }
 
 TEST(ChangesTest, TheEndOfASilentConnectionIsNoAnswer) {

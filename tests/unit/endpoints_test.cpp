@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "clock.h"
 #include "page_text.h"
@@ -106,7 +107,8 @@ TEST_F(EndpointsTest, NothingOnAPageIsYoungerThanThePage) {
       const Moment now = current_moment();
       ClusterState state = three_quorate().state();
       state.present->last_word = now.steady;
-      publish(apply(state, LocalNodeRead{id(1)}, now));
+      (void)apply(state, LocalNodeRead{id(1)}, now);
+      publish(std::move(state));
     }
   }};
   for (int i = 0; i < 300; ++i) {

@@ -740,19 +740,24 @@ void send_votequorum_expected_votes() {
 void form(quorum_ring_id ring, const std::vector<std::uint32_t>& members, bool quorate) {
   corosync().with_lock([&](Corosync& it) {
     Cluster& cluster = it.cluster_;
-    const auto missing_in = [](const auto& list) {
-      return [&list](std::uint32_t node) { return std::ranges::find(list, node) == list.end(); };
+    // Sorted: benchmarks have hundreds, and measure this too.
+    const auto missing_in = [](std::vector<std::uint32_t> list) {
+      std::ranges::sort(list);
+      return [list = std::move(list)](std::uint32_t node) {
+        return !std::ranges::binary_search(list, node);
+      };
     };
+    const auto is_newcomer = missing_in(cluster.members);
+    const auto is_gone = missing_in(members);
     std::vector<std::uint32_t> joined;
     std::vector<std::uint32_t> left;
-    std::ranges::copy_if(members, std::back_inserter(joined), missing_in(cluster.members));
-    std::ranges::copy_if(cluster.members, std::back_inserter(left), missing_in(members));
+    std::ranges::copy_if(members, std::back_inserter(joined), is_newcomer);
+    std::ranges::copy_if(cluster.members, std::back_inserter(left), is_gone);
     cluster.ring = ring;
     cluster.members = members;
     cluster.quorate = quorate;
     for (votequorum_node_t& voter : cluster.voters) {
-      voter.state = missing_in(members)(voter.nodeid) ? VOTEQUORUM_NODESTATE_DEAD
-                                                      : VOTEQUORUM_NODESTATE_MEMBER;
+      voter.state = is_gone(voter.nodeid) ? VOTEQUORUM_NODESTATE_DEAD : VOTEQUORUM_NODESTATE_MEMBER;
       cluster.infos[voter.nodeid].node_state = voter.state;
     }
     it.send(Service::quorum, quorum_nodelist(joined, left));

@@ -26,6 +26,11 @@ std::string text(const std::optional<Value>& value) {
   return value ? text(*value) : "unknown";
 }
 
+template <class Value>
+std::string text(const Shared<Value>& value) {
+  return value ? text(*value) : "unknown";
+}
+
 struct PrintEvent {
   std::string operator()(const Connected& event) const {
     return "Connected{has_provider " + text(event.has_provider) + "}";
@@ -194,9 +199,9 @@ void PrintTo(const Verdict& verdict, std::ostream* out) {
 
 void PrintTo(const Present& present, std::ostream* out) {
   *out << "{has_provider " << present.has_provider << " last_word " << text(present.last_word)
-       << " membership " << text(present.membership) << " verdict " << text(present.verdict)
-       << " voters " << text(present.voters) << " votes " << text(present.votes)
-       << " waiting_for_all " << present.waiting_for_all << " reachability "
+       << " silence_told " << present.silence_told << " membership " << text(present.membership)
+       << " verdict " << text(present.verdict) << " voters " << text(present.voters) << " votes "
+       << text(present.votes) << " waiting_for_all " << present.waiting_for_all << " reachability "
        << text(present.reachability) << " link_statistics " << text(present.link_statistics)
        << " totem " << text(present.totem) << "}";
 }
@@ -216,7 +221,8 @@ void PrintTo(const MembershipHistory& history, std::ostream* out) {
 void PrintTo(const Node& node, std::ostream* out) {
   *out << "{name " << text(node.name) << " configured " << node.configured << " seen " << node.seen
        << " configured_votes " << node.configured_votes << " joins " << node.joins << " leaves "
-       << node.leaves << "}";
+       << node.leaves << " last_joined " << text(node.last_joined) << " last_left "
+       << text(node.last_left) << "}";
 }
 
 void PrintTo(const Notifications& notifications, std::ostream* out) {

@@ -6,6 +6,7 @@
 
 #include "model/changes.h"
 #include "model/cluster_state.h"
+#include "model/events.h"
 
 namespace corosync_exporter {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "model/cluster_state.h"
+#include "model/events.h"
 
 namespace corosync_exporter {
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "model/cluster_state.h"
+#include "model/events.h"
 
 namespace corosync_exporter {
 
@@ -370,9 +371,11 @@ class ReferenceModel {
       if (const auto* list = as<NodeListNotified>(entry); list && entry.heard) {
         if (contains(list->joined, id)) {
           node->joins += 1;
+          node->last_joined = entry.at.system;
         }
         if (contains(list->left, id)) {
           node->leaves += 1;
+          node->last_left = entry.at.system;
         }
       }
       const auto* reading = as<ConfigurationRead>(entry);

@@ -18,7 +18,8 @@
 #include <variant>
 #include <vector>
 
-#include "model/changes.h"
+#include "corosync/occasion.h"
+#include "model/apply.h"
 #include "model/cluster_state.h"
 #include "model/timeline.h"
 
@@ -54,7 +55,9 @@ class Story {
   Story& wait(Duration duration) {
     now_.steady += duration;
     now_.system += duration;
-    note(state_);
+    if (const auto silence = fall_silent(state_, now_.steady)) {
+      note({*silence});
+    }
     return *this;
   }
   // The clock on the wall is put forward, or back.
@@ -63,9 +66,7 @@ class Story {
     return *this;
   }
   Story& then(const Event& event) {
-    const ClusterState before = state_;
-    state_ = apply(std::move(state_), event, now_);
-    note(before);
+    note(apply(state_, event, now_));
     return *this;
   }
 
@@ -96,15 +97,18 @@ class Story {
                : Source::cmap;
   }
 
-  void note(const ClusterState& before) {
-    timeline_.note(changes_between(before, noted_until_, state_, now_.steady), state_, now_);
-    noted_until_ = now_.steady;
+  void note(const std::vector<Change>& changes) {
+    if (!changes.empty()) {
+      const bool same = occasion_.goes_on(changes, state_, now_.steady);
+      timeline_.note(changes, state_, now_,
+                     same ? Timeline::Place::newest_entry : Timeline::Place::new_entry);
+    }
   }
 
   ClusterState state_;
   Moment now_ = beginning;
-  SteadyTime noted_until_ = beginning.steady;
   Timeline timeline_{beginning.system};
+  Occasion occasion_;
 };
 
 // Three nodes, quorate, on ring 1.8.

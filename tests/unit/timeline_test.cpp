@@ -207,8 +207,8 @@ TEST(TimelineTest, SilenceThatEndsInALostConnectionIsOneOutage) {
 
 TEST(TimelineTest, KeepsTheNewest) {
   Story story = quorate();
-  for (int i = 0; i < 1000; ++i) {
-    story.verdict(i % 2 != 0, ring(1, 8));
+  for (std::uint32_t i = 0; i <= 1000; ++i) {
+    story.then(VotesRead{{.expected = i}});
   }
   const auto& entries = story.timeline().entries();
   EXPECT_EQ(entries.size(), Timeline::most_entries);
@@ -227,9 +227,167 @@ TEST(TimelineTest, KeepsFewNamesAndNoLongOnes) {
   story.then(formed(ring(1, 12), left)).read(ConfigurationRead{.nodes = nodes});
   story.then(formed(ring(1, 16), left));
   const Told& told = story.timeline().entries().back()->told[0];
-  EXPECT_EQ(told.change.nodes, left);
+  EXPECT_EQ(told.change.nodes, std::vector(left.begin(), left.begin() + 16));
+  EXPECT_EQ(told.more, 284);
   // Cut before the character that would not have fitted.
-  EXPECT_EQ(told.names, std::vector(Timeline::most_names, std::string(95, 'x') + "…"));
+  EXPECT_EQ(told.names, std::vector(Timeline::most_subjects, std::string(95, 'x') + "…"));
+}
+
+TEST(TimelineTest, KeepsFewLinksOfAChange) {
+  const auto all = [](bool connected) {
+    ReachabilityRead read;
+    for (std::uint32_t i = 2; i <= 21; ++i) {
+      read.nodes[id(i)].links[0].connected = connected;
+    }
+    return read;
+  };
+  Story story = quorate().then(all(true)).then(all(false));
+  const Told& told = story.timeline().entries().back()->told[0];
+  EXPECT_EQ(told.change.links.size(), 16);
+  EXPECT_EQ(told.change.links.back(), (LinkId{id(17), 0}));
+  EXPECT_EQ(told.names.size(), 16);
+  EXPECT_EQ(told.more, 4);
+}
+
+TEST(TimelineTest, LinksGoWithTheirNodesAlsoWhereThoseAreTooManyToTell) {
+  ReachabilityRead before;
+  ReachabilityRead after;
+  std::vector<NodeId> left;
+  for (std::uint32_t i = 2; i <= 41; ++i) {
+    left.push_back(id(i));
+    before.nodes[id(i)].links[0].connected = true;
+    after.nodes[id(i)].links[0].connected = false;
+  }
+  Story story = quorate().then(before).then(formed(ring(1, 12), left)).then(after);
+  EXPECT_EQ(kinds(story).back(), (std::vector{nodes_left, links_down}));
+}
+
+TEST(TimelineTest, KeepsFewNodesAndLinksInAll) {
+  Story story = quorate();
+  for (std::uint32_t round = 0; round < 300; ++round) {
+    std::vector<NodeId> left;
+    for (std::uint32_t i = 0; i < 20; ++i) {
+      left.push_back(id(round + i));
+    }
+    story.then(formed(ring(1, 12 + 4 * round), left));
+  }
+  const auto& entries = story.timeline().entries();
+  EXPECT_EQ(entries.size(), Timeline::most_subjects_in_all / Timeline::most_subjects);
+  EXPECT_EQ(entries.back()->number, 301);
+}
+
+// ---- Repetition --------------------------------------------------------------------------------
+
+// Corosync on this node dies, and comes back.
+void crash(Story& story, std::uint64_t round) {
+  const Failure gone = failure("quorum_dispatch", "CS_ERR_LIBRARY");
+  const Failure refused = failure("quorum_model_initialize", "CS_ERR_LIBRARY");
+  const RingId alone = ring(1, 100 + 8 * round);
+  const RingId together = ring(1, 104 + 8 * round);
+  story.then(Disconnected{gone}).wait(250ms).then(ConnectFailed{refused}).wait(2s);
+  if (round % 3 == 0) {  // not each round is the same
+    story.then(ConnectFailed{failure("quorum_model_initialize", "CS_ERR_TRY_AGAIN")}).wait(1s);
+  }
+  story.connect().then(formed(alone, {})).verdict(false, alone).wait(3s);
+  story.then(formed(together, {}, ids({2, 3}))).verdict(true, together).wait(7s);
+}
+
+std::vector<TimelineEntry> all_of(const Story& story) {
+  std::vector<TimelineEntry> entries;
+  for (const auto& entry : story.timeline().entries()) {
+    entries.push_back(*entry);
+  }
+  return entries;
+}
+
+TEST(TimelineTest, ACrashLoopDoesNotFlushOutTheHourBeforeIt) {
+  Story story = quorate();
+  for (std::uint32_t i = 0; i < 60; ++i) {
+    story.then(VotesRead{{.expected = i}}).wait(1min).then(links(i % 2 == 0, true));
+  }
+  story.then(VotesRead{{.expected = 60}});
+  const std::vector<TimelineEntry> hour = all_of(story);
+  ASSERT_GT(hour.size(), 60);
+  for (std::uint64_t round = 0; round < 1000; ++round) {
+    crash(story, round);
+  }
+  const std::vector<TimelineEntry> now = all_of(story);
+  ASSERT_GT(now.size(), hour.size());
+  EXPECT_EQ(std::vector(now.begin(), now.begin() + static_cast<std::ptrdiff_t>(hour.size())), hour);
+  EXPECT_LT(now.size(), hour.size() + 32);
+  std::uint64_t lost = 0;
+  for (const TimelineEntry& entry : now) {
+    lost += entry.told[0].change.kind == disconnected ? entry.count : 0;
+  }
+  EXPECT_EQ(lost, 1000);
+}
+
+TEST(TimelineTest, WhatComesForTheThirdTimeIsToldInFullAndTheTimesBeforeAsOne) {
+  Story story = quorate();
+  std::vector<SystemTime> lost_at;
+  for (int i = 1; i <= 5; ++i) {
+    lost_at.push_back(story.now().system);
+    story.verdict(false, ring(1, 8)).wait(i * 1s).verdict(true, ring(1, 8)).wait(10s);
+  }
+  EXPECT_EQ(kinds(story), (Kinds{{connected},
+                                 {quorum_lost},
+                                 {quorum_regained},
+                                 {quorum_regained},
+                                 {quorum_lost},
+                                 {quorum_regained}}))
+      << "the newest is not complete yet";
+  story.then(VotesRead{{.expected = 3}}).then(VotesRead{{.expected = 4}});
+  EXPECT_EQ(kinds(story), (Kinds{{connected},
+                                 {quorum_lost},
+                                 {quorum_regained},
+                                 {quorum_lost},
+                                 {quorum_regained},
+                                 {expected_votes}}));
+  const TimelineEntry& folded = *story.timeline().entries()[1];
+  EXPECT_EQ(folded.number, 2);
+  EXPECT_EQ(folded.count, 4);
+  EXPECT_EQ(folded.told[0].at, lost_at[0]);
+  EXPECT_EQ(folded.told[0].last, lost_at[3]);
+  EXPECT_EQ(folded.told[0].change.lasted, 1s + 2s + 3s + 4s);
+  const TimelineEntry& newest = *story.timeline().entries()[3];
+  EXPECT_EQ(newest.count, 1);
+  EXPECT_EQ(newest.told[0].at, lost_at[4]);
+  EXPECT_EQ(newest.told[0].change.lasted, 5s);
+}
+
+TEST(TimelineTest, OnlyWhatIsAlikeBecomesOne) {
+  Story story = quorate();
+  for (int i = 0; i < 5; ++i) {
+    const auto node = ids({static_cast<std::uint32_t>(2 + i % 2)});
+    story.then(formed(ring(1, 12 + 4 * static_cast<std::uint64_t>(i)), node));
+  }
+  EXPECT_EQ(
+      kinds(story),
+      (Kinds{{connected}, {nodes_left}, {nodes_left}, {nodes_left}, {nodes_left}, {nodes_left}}))
+      << "the third time is not complete yet";
+  story.then(formed(ring(1, 40), ids({2, 3})));
+  EXPECT_EQ(
+      kinds(story),
+      (Kinds{{connected}, {nodes_left}, {nodes_left}, {nodes_left}, {nodes_left}, {nodes_left}}));
+  EXPECT_EQ(story.timeline().entries()[1]->told[0].change.nodes, ids({2}));
+  EXPECT_EQ(story.timeline().entries()[1]->count, 2);
+  EXPECT_EQ(story.timeline().entries()[2]->told[0].change.nodes, ids({3}));
+  EXPECT_EQ(story.timeline().entries()[2]->count, 1);
+}
+
+TEST(TimelineTest, WhatComesAgainAfterMoreThanAnHourIsNewsOfItsOwn) {
+  const auto entries = [](Duration pause) {
+    Story story = quorate();
+    for (std::uint64_t i = 0; i < 10; ++i) {
+      story.then(formed(ring(1, 12 + 4 * i), ids({2})));
+      for (Duration passed{}; passed < pause; passed += 10s) {
+        story.wait(10s).then(Answered{story.now().steady});
+      }
+    }
+    return story.timeline().entries().size();
+  };
+  EXPECT_EQ(entries(1h), 4) << "connected, eight times, and the newest two";
+  EXPECT_EQ(entries(1h + 10s), 11);
 }
 
 // One beginning for each time that corosync is not up, whatever ends or follows it.
@@ -262,17 +420,31 @@ TEST(TimelineTest, OfAnyCourseEntriesAreInOrderAndBounded) {
     SCOPED_TRACE(seed);
     RandomEvents random{seed};
     Story story;
+    std::uint64_t dropped = 0;
+    auto look = [&, before = Timeline::Entries{}]() mutable {
+      const auto& after = story.timeline().entries();
+      for (const auto& entry : before) {
+        dropped += entry->number < after.front()->number ? entry->count : 0;
+      }
+      before = after;
+    };
     for (int i = 0; i < 2000; ++i) {
-      story.wait(random.pause()).then(random.event());
+      story.wait(random.pause());
+      look();
+      story.then(random.event());
+      look();
     }
     const auto& entries = story.timeline().entries();
     ASSERT_FALSE(entries.empty());
     EXPECT_LE(entries.size(), Timeline::most_entries);
-    std::uint64_t number = entries.front()->number;
-    overflowed += number > 1 ? 1 : 0;
+    overflowed += entries.front()->number > 1 ? 1 : 0;
+    std::uint64_t number = 0;
+    std::uint64_t kept = 0;
     SystemTime last_at = beginning.system;
     for (const auto& entry : entries) {
-      EXPECT_EQ(entry->number, number++);
+      EXPECT_GT(entry->number, number);
+      number = entry->number;
+      kept += entry->count;
       ASSERT_FALSE(entry->told.empty());
       std::vector<ChangeKind> kinds;
       for (const Told& told : entry->told) {
@@ -282,6 +454,7 @@ TEST(TimelineTest, OfAnyCourseEntriesAreInOrderAndBounded) {
         kinds.push_back(told.change.kind);
       }
     }
+    EXPECT_EQ(dropped + kept, entries.back()->number) << "each is kept, counted or dropped";
   }
   EXPECT_EQ(overflowed, 4) << "each of them makes more entries than are kept";
 }

@@ -252,6 +252,23 @@ TEST(WordsTest, QuorumRegainedIsGoodNewsAboveAll) {
   EXPECT_EQ(weight_of(both), Weight::good);
 }
 
+TEST(WordsTest, AnEntryThatStandsForSeveralSaysForHowMany) {
+  TimelineEntry several =
+      entry({left(), {.change = {.kind = ChangeKind::quorum_lost, .lasted = 90s}}});
+  several.count = 12;
+  EXPECT_EQ(sentence(several), "12 times: quorum lost for 90 s in all; node2 and node 3 left");
+}
+
+TEST(WordsTest, OfManyNodesAndLinksTheFirstAreNamed) {
+  Told some = left();
+  some.more = 3;
+  EXPECT_EQ(sentence(entry({some})), "node2, node 3 and 3 others left");
+  EXPECT_EQ(sentence(entry({{.change = {.kind = ChangeKind::links_down, .links = {{id(2), 1}}},
+                             .names = {"node2"},
+                             .more = 1}})),
+            "Link 1 to node2 and 1 other down");
+}
+
 TEST(WordsTest, ASentenceBeginsLikeOneUnlessANameDoes) {
   EXPECT_EQ(sentence(entry({left()})), "node2 and node 3 left");
   EXPECT_EQ(sentence(entry({{.change = {.kind = ChangeKind::nodes_joined, .nodes = ids({7})},

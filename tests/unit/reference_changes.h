@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/changes.h"
+// A second opinion on what `apply` tells: the changes that can be seen by comparing the whole state
+// before an event with the one after it.
+//
+// Slow and plain on purpose, as reference_model.h is.
+#pragma once
 
+#include <map>
 #include <utility>
+#include <vector>
+
+#include "model/changes.h"
+#include "model/cluster_state.h"
 
 namespace corosync_exporter {
-namespace {
+namespace reference {
 
 // The nodes whose `counter` grew.
-std::vector<NodeId> grown(const ClusterState& before, const ClusterState& after,
-                          std::uint64_t Node::*counter) {
+inline std::vector<NodeId> grown(const ClusterState& before, const ClusterState& after,
+                                 std::uint64_t Node::*counter) {
   std::vector<NodeId> ids;
   for (const auto& [id, node] : after.nodes) {
     const auto old = before.nodes.find(id);
@@ -19,8 +28,8 @@ std::vector<NodeId> grown(const ClusterState& before, const ClusterState& after,
   return ids;
 }
 
-void add_connection(std::vector<Change>& changes, const ClusterState& before, SteadyTime then,
-                    const ClusterState& after, SteadyTime now) {
+inline void add_connection(std::vector<Change>& changes, const ClusterState& before,
+                           const ClusterState& after) {
   if (is_synced(before) && !is_synced(after)) {
     changes.push_back({.kind = ChangeKind::disconnected, .failure = after.disconnected_by});
   } else if (after.disconnected_by && after.disconnected_by != before.disconnected_by) {
@@ -29,17 +38,14 @@ void add_connection(std::vector<Change>& changes, const ClusterState& before, St
   if (is_synced(after) && !is_synced(before)) {
     changes.push_back({.kind = ChangeKind::connected});
   }
-  const bool was_silent = is_silent(before, then);
-  const bool silent = is_silent(after, now);
-  if (silent && !was_silent) {
-    changes.push_back({.kind = ChangeKind::fell_silent});
-  } else if (was_silent && !silent && after.present) {
+  const bool was_silent = before.present && before.present->silence_told;
+  if (was_silent && after.present && !after.present->silence_told) {
     changes.push_back({.kind = ChangeKind::answers_again});
   }
 }
 
-void add_membership(std::vector<Change>& changes, const ClusterState& before,
-                    const ClusterState& after) {
+inline void add_membership(std::vector<Change>& changes, const ClusterState& before,
+                           const ClusterState& after) {
   if (auto left = grown(before, after, &Node::leaves); !left.empty()) {
     changes.push_back({.kind = ChangeKind::nodes_left, .nodes = std::move(left)});
   }
@@ -48,8 +54,8 @@ void add_membership(std::vector<Change>& changes, const ClusterState& before,
   }
 }
 
-void add_quorum(std::vector<Change>& changes, const QuorumHistory& before,
-                const QuorumHistory& after) {
+inline void add_quorum(std::vector<Change>& changes, const QuorumHistory& before,
+                       const QuorumHistory& after) {
   if (after.losses > before.losses) {
     changes.push_back({.kind = ChangeKind::quorum_lost});
   } else if (after.changes > before.changes) {
@@ -57,8 +63,8 @@ void add_quorum(std::vector<Change>& changes, const QuorumHistory& before,
   }
 }
 
-void add_sources(std::vector<Change>& changes, const ClusterState& before,
-                 const ClusterState& after) {
+inline void add_sources(std::vector<Change>& changes, const ClusterState& before,
+                        const ClusterState& after) {
   for (const auto& [source, status] : after.sources) {
     const auto old = before.sources.find(source);
     const bool had_failed = old != before.sources.end() && old->second.failure;
@@ -71,7 +77,7 @@ void add_sources(std::vector<Change>& changes, const ClusterState& before,
   }
 }
 
-void add_votes(std::vector<Change>& changes, const Votes& before, const Votes& after) {
+inline void add_votes(std::vector<Change>& changes, const Votes& before, const Votes& after) {
   if (before.expected != after.expected) {
     changes.push_back(
         {.kind = ChangeKind::expected_votes, .votes = std::pair{before.expected, after.expected}});
@@ -93,8 +99,8 @@ void add_votes(std::vector<Change>& changes, const Votes& before, const Votes& a
   }
 }
 
-void add_links(std::vector<Change>& changes, const std::map<NodeId, Reachability>& before,
-               const std::map<NodeId, Reachability>& after) {
+inline void add_links(std::vector<Change>& changes, const std::map<NodeId, Reachability>& before,
+                      const std::map<NodeId, Reachability>& after) {
   Change down{.kind = ChangeKind::links_down};
   Change up{.kind = ChangeKind::links_up};
   for (const auto& [id, node] : after) {
@@ -117,31 +123,27 @@ void add_links(std::vector<Change>& changes, const std::map<NodeId, Reachability
 }
 
 // Only what both know: a new connection begins with nothing, and tells no change by that.
-void add_readings(std::vector<Change>& changes, const ClusterState& before,
-                  const ClusterState& after) {
+inline void add_readings(std::vector<Change>& changes, const ClusterState& before,
+                         const ClusterState& after) {
   if (!before.present || !after.present) {
     return;
   }
   if (before.present->votes && after.present->votes) {
     add_votes(changes, *before.present->votes, *after.present->votes);
   }
-  add_links(changes, before.present->reachability, after.present->reachability);
+  add_links(changes, before.present->reachability.map(), after.present->reachability.map());
 }
 
-}  // namespace
+}  // namespace reference
 
-bool is_membership(ChangeKind kind) {
-  return kind == ChangeKind::nodes_left || kind == ChangeKind::nodes_joined;
-}
-
-std::vector<Change> changes_between(const ClusterState& before, SteadyTime then,
-                                    const ClusterState& after, SteadyTime now) {
+// One event apart.
+inline std::vector<Change> differences(const ClusterState& before, const ClusterState& after) {
   std::vector<Change> changes;
-  add_connection(changes, before, then, after, now);
-  add_membership(changes, before, after);
-  add_quorum(changes, before.quorum, after.quorum);
-  add_sources(changes, before, after);
-  add_readings(changes, before, after);
+  reference::add_connection(changes, before, after);
+  reference::add_membership(changes, before, after);
+  reference::add_quorum(changes, before.quorum, after.quorum);
+  reference::add_sources(changes, before, after);
+  reference::add_readings(changes, before, after);
   return changes;
 }
 
