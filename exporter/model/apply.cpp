@@ -12,7 +12,7 @@ namespace {
 // Each once, by their numbers.
 std::vector<NodeId> in_order(std::vector<NodeId> ids) {
   std::ranges::sort(ids);
-  ids.erase(std::ranges::unique(ids).begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());  // ranges: clang 14 has none
   return ids;
 }
 
