@@ -112,6 +112,9 @@ class DashboardsTest(case.ClusterCase):
         # Frozen until the others miss it, it finds that it was not scheduled.
         self.lab.freeze(2)
         self._expect(missing={'node2'}, verdict=1, spare=0, state='At risk')
+        # What it does not answer is taken back, but only a poll asks.
+        wait_until(lambda: self._now('Connections made, and errors', 'C'),
+                   case.POLL_SECONDS + case.NOTICE_SECONDS, 'a call that was taken back shows')
         self.lab.thaw(2)
         wait_until(lambda: self._now('Scheduling pauses', 'A'), case.NOTICE_SECONDS,
                    'the pause shows')
